@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* adapter.h: the adapter as edges and control see it: targets, logical units, nexuses, task management. */
+#ifndef LF_CORE_ADAPTER_H
+#define LF_CORE_ADAPTER_H
+
+#include "core/request.h"
+
+#define LF_TARGETS_MAX 16
+#define LF_LUNS_MAX    16384 /* flat space addressing, SAM-5 4.7.7.3 */
+#define LF_LUN_ANY     UINT32_MAX
+
+struct lf_adapter;
+
+struct lf_adapter_options {
+	uint32_t lane_count;     /* loops or processors; 0: one */
+	uint32_t target_count;   /* 0: one */
+	uint32_t tasks_per_lane; /* commands that a lane may have in flight; past it TASK SET FULL. 0: 4096 */
+};
+
+/* PASSIVE_LEVEL. NULL when memory is short. */
+struct lf_adapter *lf_adapter_create(const struct lf_adapter_options *options);
+/* Every nexus was closed and every unit freed. */
+void lf_adapter_destroy(struct lf_adapter *adapter);
+
+/* Predicate and count of what somebody waits for; the core's own. */
+struct lf_waiter {
+	struct lf_link link;
+	struct lf_link barrier_link;
+	struct lf_lu *lu;             /* tasks of this unit */
+	uint64_t nexus_id;            /* only of this nexus, when not zero */
+	bool one;                     /* only the one with this tag */
+	uint64_t tag;
+	uint32_t epoch;               /* only older ones */
+	uint32_t remaining;
+	bool barrier;                 /* younger tasks of the unit wait for it */
+	void (*fire_locked)(struct lf_waiter *waiter); /* under the adapter's lock; may be NULL */
+	void (*fire)(struct lf_waiter *waiter);        /* with no lock; may be NULL */
+};
+
+/* ---- Logical units ---- */
+
+enum lf_lu_type { LF_LU_DISK = 0x00, LF_LU_CDROM = 0x05, LF_LU_ABSENT = 0x1f };
+
+/* What a unit says of itself. Strings are copied; printable ASCII; NULL takes the default. */
+struct lf_lu_options {
+	enum lf_lu_type type;
+	uint32_t target;          /* which target it belongs to */
+	uint32_t lun;             /* or LF_LUN_ANY */
+	const char *vendor;       /* 8 characters at most: "LUNGFISH" */
+	const char *product;      /* 16: "VIRTUAL DISK" */
+	const char *revision;     /* 4 */
+	const char *serial;       /* 32: VPD page 80h */
+	uint64_t identifier;      /* the low 60 bits go into the NAA 3h designator; the same image, the same number */
+	uint16_t rotation;        /* SBC-4 6.6.2: 1 not rotating, else rpm; 0 unknown */
+	bool read_only;
+};
+
+/*
+ * Adds a unit; initiators see it from now on, and 3F/0E on the others. The store stays the caller's, who
+ * closes it after lf_lu_free. PASSIVE_LEVEL. LF_E_BUSY: that address is taken; LF_E_NO_SPACE: all are.
+ */
+enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *options,
+	const struct lf_store_ops *ops, struct lf_store *store, const struct lf_store_info *info,
+	struct lf_lu **lu, struct lf_message *message);
+
+struct lf_removal {
+	void (*done)(struct lf_removal *removal); /* once, any thread, perhaps before lf_lu_remove returns */
+	struct lf_waiter waiter;                  /* the core's own */
+};
+
+/*
+ * Takes the unit from every initiator: from now on its address answers LOGICAL UNIT NOT SUPPORTED, the
+ * others raise 3F/0E, commands whose data is still on the wire end, and what the store has runs out; then
+ * done. Once for each unit. After done: lf_lu_free, and the store may be closed.
+ */
+void lf_lu_remove(struct lf_lu *lu, struct lf_removal *removal);
+/* Gives the memory back, and the address: last in the row of those that a newcomer gets. */
+void lf_lu_free(struct lf_lu *lu);
+
+/* Counts since the unit came, and where it is. Any thread. */
+struct lf_lu_facts {
+	enum lf_lu_type type;
+	uint32_t target, lun;
+	struct lf_store_info info;
+	bool read_only;
+	uint64_t in_flight;
+	char serial[33], vendor[9], product[17], revision[5];
+	uint64_t identifier;      /* NAA */
+};
+
+void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
+uint32_t lf_lu_lun(const struct lf_lu *lu);
+uint32_t lf_lu_target(const struct lf_lu *lu);
+
+/* ---- Nexuses ---- */
+
+/* A target port, as VPD page 83h names it (SPC-4 7.8.6). Lent by the edge for as long as a nexus uses it. */
+struct lf_port {
+	const char *name;         /* "iqn...,t,0x0001", or NULL: no SCSI name string */
+	const char *device_name;  /* "iqn...", or NULL */
+	uint16_t relative_id;     /* relative target port identifier, from 1 */
+	uint8_t protocol;         /* SPC-4 7.6.1: 5 iSCSI; 0xf none */
+	bool quiet_inventory;     /* no 3F/0E unit attentions: this edge has an event of its own for it */
+};
+
+struct lf_nexus_options {
+	uint32_t target;
+	const char *initiator;    /* for people; copied, 223 characters at most */
+	const struct lf_port *port;
+};
+
+/* An initiator port arrives: it meets 29/00 on every unit. PASSIVE_LEVEL. NULL when memory is short. */
+struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus_options *options);
+/* It goes. Every request of it is done, every task management function too. PASSIVE_LEVEL. */
+void lf_nexus_close(struct lf_nexus *nexus);
+
+/* ---- Task management (SAM-5 7) ---- */
+
+enum lf_tmf_function {
+	LF_TMF_ABORT_TASK,
+	LF_TMF_ABORT_TASK_SET,
+	LF_TMF_CLEAR_TASK_SET,
+	LF_TMF_LUN_RESET,
+	LF_TMF_TARGET_RESET,
+};
+
+enum lf_tmf_response {
+	LF_TMF_COMPLETE,
+	LF_TMF_NO_SUCH_TASK,
+	LF_TMF_NO_SUCH_LUN,
+	LF_TMF_REJECTED, /* not supported */
+};
+
+/* One task management function: the edge's memory, lent from lf_tmf_submit until done. */
+struct lf_tmf {
+	struct lf_nexus *nexus;
+	enum lf_tmf_function function;
+	uint64_t lun, tag;                    /* as in lf_request */
+	enum lf_tmf_response response;        /* out */
+	/* Once, any thread, after the last done of whatever it ended; must not submit or block. */
+	void (*done)(struct lf_tmf *tmf);
+
+	struct lf_waiter waiter;              /* the core's own from here on */
+	uint32_t next_lun;
+};
+
+/* Never completes a request early: it marks them, and answers when the last of them is done. */
+void lf_tmf_submit(struct lf_tmf *tmf);
+
+/* lf_begin, and lf_submit when that is due, for edges that hold the whole buffer (segments are set). */
+void lf_execute(struct lf_request *request);
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core.h: what the core's own files share: tasks, lanes, the gate, units, nexuses, the command table. */
+#ifndef LF_CORE_CORE_H
+#define LF_CORE_CORE_H
+
+#include "core/adapter.h"
+#include "trace/trace.h"
+
+/*
+ * Locks, in this order: adapter->lock, lu->lock, a lane's lock. A lane's lock is taken by whoever runs on that
+ * lane; a slow path that has to see or stop all of them takes every one, in ascending order.
+ * What every lane reads (the LUN tables, epochs) is read under any one lane's lock and is changed between
+ * lf_lanes_stop and lf_lanes_go.
+ */
+
+/* ---- Sense and unit attentions ---- */
+
+/* KEY/ASC/ASCQ in one word, as people write it. */
+#define LF_SENSE(key, asc, ascq) ((uint32_t)(key) << 16 | (uint32_t)(asc) << 8 | (uint32_t)(ascq))
+
+/*
+ * Unit attentions a nexus may have pending on a unit: one bit each, reported lowest bit first, which is the
+ * order of precedence (SPC-4 5.14, SAM-5 5.14).
+ */
+enum lf_ua {
+	LF_UA_POWER_ON,              /* 29/00 */
+	LF_UA_RESET,                 /* 29/03: LOGICAL UNIT RESET or TARGET RESET */
+	LF_UA_COMMANDS_CLEARED,      /* 2F/00 */
+	LF_UA_INQUIRY_CHANGED,       /* 3F/03 */
+	LF_UA_REPORTED_LUNS_CHANGED, /* 3F/0E */
+	LF_UA_MODE_CHANGED,          /* 2A/01 */
+	LF_UA_CAPACITY_CHANGED,      /* 2A/09 */
+	LF_UA_COUNT
+};
+
+uint32_t lf_ua_sense(enum lf_ua ua); /* LF_SENSE of it */
+
+/* ---- Tasks and lanes ---- */
+
+/* A slot for one command in flight: it outlives the request, whose last moment is done. */
+struct lf_task {
+	struct lf_link link;           /* in its lane's list, or the lane's free list */
+	struct lf_request *request;    /* NULL once done is about to run; guarded by the lane */
+	struct lf_lu *lu;              /* pinned: a unit is freed only when no task names it */
+	uint64_t nexus_id, tag;
+	uint32_t lane;
+	uint32_t epoch;                /* the unit's when the task came */
+	uint32_t mark;                 /* enum lf_mark, atomic; set with the lane stopped */
+	uint32_t submitted;            /* atomic: lf_submit was called */
+	uint8_t attribute;
+	bool slow;                     /* met a gate that was not zero: goes by the locked path at submit, too */
+	struct lf_itl *itl;            /* lives until the nexus closes, which waits for done */
+	struct lf_waiter order;        /* ORDERED tasks wait with it, younger ones for it */
+};
+
+enum lf_mark {
+	LF_MARK_NONE,
+	LF_MARK_ABORTED,  /* ends with TASK ABORTED */
+	LF_MARK_DEPARTED, /* its unit left before its data came: ends with LOGICAL UNIT NOT SUPPORTED */
+};
+
+struct lf_lane {
+	struct lf_lock lock;
+	struct lf_link tasks;     /* all that are in flight here, of every unit */
+	struct lf_link free;
+	struct lf_task *slots;
+	bool waiting;             /* somebody counts tasks: retire by the locked path */
+	uint8_t apart[64];        /* the next lane's lock is on another cache line */
+};
+
+/* ---- The adapter ---- */
+
+#define LF_LUN_CHUNK 256
+
+struct lf_target {
+	struct lf_link lus;                  /* by ascending LUN; adapter->lock */
+	uint64_t taken[LF_LUNS_MAX / 64];    /* addresses in use, until lf_lu_free */
+	uint64_t given[LF_LUNS_MAX / 64];    /* addresses given since all were last given */
+};
+
+struct lf_adapter {
+	struct lf_lock lock;          /* topology, waiters, barriers, queues */
+	uint32_t lane_count;
+	struct lf_lane *lanes;
+	uint32_t target_count;
+	struct lf_target targets[LF_TARGETS_MAX];
+	struct lf_link nexuses;
+	struct lf_link waiters;       /* those with remaining > 0 */
+	uint32_t watch_count;         /* waiters and barriers there are; not zero: lanes retire by the locked path */
+	struct lf_link runnable;      /* requests that waited and may run now */
+	bool running;                 /* somebody is at it */
+	uint64_t next_nexus_id;
+	struct lf_lu *absent;         /* stands wherever there is no unit: INQUIRY 7Fh, REPORT LUNS, 05/25/00 */
+};
+
+/* ---- Logical units ---- */
+
+#define LF_SCRATCH_BYTES 65536
+#define LF_SCRATCH_COUNT 4
+
+/* Longest READ or WRITE: VPD page B0h says it, longer ones are refused. A constant bounds an edge's buffers. */
+#define LF_TRANSFER_MAX_BYTES (4u << 20)
+
+/* Bits of both gates: the unit's (for every nexus) and the nexus's own on the unit. */
+enum lf_gate {
+	LF_GATE_UNIT_ATTENTION = 1,
+	LF_GATE_BARRIER = 2, /* ORDERED task or reset: younger ones wait */
+	LF_GATE_LEAVING = 4,
+};
+
+struct lf_lu {
+	uint32_t gate;                    /* atomic; bits of enum lf_gate */
+	uint32_t epoch;                   /* changed with all lanes stopped */
+	struct lf_adapter *adapter;
+	const struct lf_store_ops *ops;
+	struct lf_store *store;
+	struct lf_store_info info;        /* constant while the unit lives */
+	enum lf_lu_type type;
+	uint32_t target, lun;
+	bool read_only;
+	uint32_t block_shift;             /* log2 of info.block_size */
+	uint32_t transfer_max_blocks;     /* B0 MAXIMUM TRANSFER LENGTH */
+	uint16_t rotation;
+	uint64_t identifier;              /* NAA 3h: 60 bits */
+	char vendor[9], product[17], revision[5], serial[33]; /* not padded */
+
+	struct lf_lock lock;              /* guards what follows */
+	struct lf_link itls;
+	uint32_t descriptor_sense;        /* atomic; control mode page D_SENSE */
+	uint64_t error_logged_ns;         /* when a failure of the medium was last logged, */
+	uint32_t errors_unlogged;         /* and how many since were not */
+
+	struct lf_link link;              /* in target->lus; adapter->lock guards this and what follows */
+	struct lf_link barriers;          /* waiters by barrier_link, oldest first */
+	struct lf_link queue;             /* requests that wait for a barrier, oldest first */
+	void *scratch_free[LF_SCRATCH_COUNT];
+	uint32_t scratch_free_count;
+	struct lf_link scratch_queue;     /* requests that wait for a scratch buffer */
+	void *scratch_memory;
+};
+
+/* What holds between one nexus and one unit (SAM's I_T_L nexus). */
+struct lf_itl {
+	uint32_t gate;                    /* atomic */
+	uint32_t attentions;              /* bits of enum lf_ua; lu->lock */
+	struct lf_lu *lu;
+	struct lf_nexus *nexus;
+	struct lf_link link;              /* in lu->itls; lu->lock */
+	struct lf_link nexus_link;        /* in nexus->itls; adapter->lock */
+};
+
+struct lf_nexus {
+	struct lf_adapter *adapter;
+	uint64_t id;                      /* never zero, never used twice */
+	uint32_t target;
+	const struct lf_port *port;
+	char initiator[224];
+	struct lf_link link;              /* in adapter->nexuses */
+	struct lf_link itls;
+	struct lf_itl absent;             /* towards adapter->absent */
+	struct lf_itl **chunks[LF_LUNS_MAX / LF_LUN_CHUNK]; /* by LUN; read under a lane, changed with all stopped */
+};
+
+/* ---- Commands ---- */
+
+/* What a command moves, and how its CDB says how much. */
+enum lf_data {
+	LF_DATA_NONE,
+	LF_DATA_REPLY,         /* in: a reply cut to the ALLOCATION LENGTH that length_at points to; without
+	                          one it has eight bytes (READ CAPACITY (10)) */
+	LF_DATA_BLOCKS_IN,     /* in: TRANSFER LENGTH blocks */
+	LF_DATA_BLOCKS_OUT,    /* out: likewise */
+	LF_DATA_ONE_BLOCK_OUT, /* out: exactly one block (WRITE SAME), which the transport must have offered */
+	LF_DATA_LIST_OUT,      /* out: PARAMETER LIST LENGTH bytes */
+};
+
+enum lf_command_flags {
+	LF_CMD_WITHOUT_UNIT = 1 << 0,    /* answered at an address with no unit */
+	LF_CMD_WITHOUT_MEDIUM = 1 << 1,  /* not refused when nothing is inserted */
+	LF_CMD_NO_ATTENTION = 1 << 2,    /* a pending unit attention is not reported by it (SPC-4 5.14) */
+	LF_CMD_WRITES = 1 << 3,          /* refused on a read-only unit */
+	LF_CMD_RANGE = 1 << 4,           /* lba_at and length_at name a range of blocks that must exist */
+	LF_CMD_FUA = 1 << 5,             /* byte 1 has DPO (10h) and FUA (08h) */
+	LF_CMD_LENGTH_ZERO_256 = 1 << 6, /* READ(6), WRITE(6) */
+	LF_CMD_DISK = 1 << 7,
+	LF_CMD_CDROM = 1 << 8,
+	LF_CMD_TRANSFER_MAX = 1 << 9,    /* refused beyond MAXIMUM TRANSFER LENGTH of VPD page B0h */
+	LF_CMD_THIN = 1 << 10,           /* there only when the medium can unmap */
+};
+
+/* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes nothing. */
+#define LF_REPLY_MAX (132u * 1024)
+
+struct lf_command {
+	uint8_t opcode;
+	uint8_t service_action;          /* LF_NO_SERVICE_ACTION when the opcode has none */
+	uint8_t cdb_length;
+	uint8_t data;                    /* enum lf_data */
+	uint8_t lba_at, lba_size;        /* where the LBA stands in the CDB; size 0: none */
+	uint8_t length_at, length_size;
+	uint16_t flags;
+	uint8_t usage[16];               /* bits a CDB may set; any other: INVALID FIELD IN CDB, field pointer */
+	/* Carries it out; ends, then or later, in lf_finish. Never blocks. */
+	void (*execute)(struct lf_lu *lu, struct lf_request *request);
+	const char *name;                /* T10's, for the manual and for people */
+};
+
+#define LF_NO_SERVICE_ACTION 0xff
+
+extern const struct lf_command lf_commands[];
+extern const uint32_t lf_command_count;
+
+/*
+ * command.c. find: the row of this CDB, NULL when there is none. check: everything about the CDB that needs
+ * no lock: its length, reserved bits, medium, range, protection, transfer limits; sets direction and
+ * data_wanted; false when it has set CHECK CONDITION. missing_sense: sets 05/20/00 or 05/24/00.
+ */
+const struct lf_command *lf_command_find(const struct lf_lu *lu, const uint8_t *cdb, uint32_t cdb_length);
+bool lf_command_check(struct lf_lu *lu, struct lf_request *request);
+void lf_command_missing_sense(struct lf_lu *lu, struct lf_request *request);
+uint64_t lf_command_lba(const struct lf_request *request);
+uint64_t lf_command_length(const struct lf_request *request);
+
+/* ---- lu.c: what handlers call ---- */
+
+/* Ends a command with the status, sense and data_moved that it has. Any thread. */
+void lf_finish(struct lf_request *request);
+/* GOOD, with that many bytes moved. */
+void lf_finish_good(struct lf_request *request, uint64_t data_moved);
+/* Hands request->io to the unit's store; io.done was set by the handler. */
+void lf_lu_submit_io(struct lf_lu *lu, struct lf_request *request);
+/* A command of several steps asks between them: when true it must end with lf_finish_aborted. */
+bool lf_request_is_aborted(const struct lf_request *request);
+void lf_finish_aborted(struct lf_request *request);
+/*
+ * One of the unit's scratch buffers (LF_SCRATCH_BYTES). True: request->scratch holds one now. False: none is
+ * free; the command's execute is called again when one is. Given back by lf_finish.
+ */
+bool lf_scratch_get(struct lf_lu *lu, struct lf_request *request);
+
+/* Copies a reply into the request's segments, cut to data_wanted and data_length; ends the command. */
+void lf_finish_reply(struct lf_request *request, const void *reply, uint64_t length_bytes);
+/* Copies bytes [offset, offset + length) of the data that came into `to`; they are there (asserted). */
+void lf_request_gather(const struct lf_request *request, uint64_t offset, void *to, uint64_t length_bytes);
+/* The reverse. */
+void lf_request_scatter(const struct lf_request *request, uint64_t offset, const void *from,
+	uint64_t length_bytes);
+
+/* Units of the nexus's target by ascending LUN, at most `most`; returns how many there are. */
+uint32_t lf_nexus_luns(struct lf_nexus *nexus, uint32_t *luns, uint32_t most);
+/* The eight bytes of a LUN, SAM-5 4.7.7. */
+uint64_t lf_lun_encode(uint32_t lun);
+/* LF_LUN_ANY when no unit of ours can have that address. */
+uint32_t lf_lun_decode(uint64_t lun);
+
+/* Attentions. take: the most important one pending, cleared; false when none is. */
+bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua);
+/* All of the kind on every unit of this nexus: REPORT LUNS was served (SPC-4 6.33). */
+void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua);
+/* Raises it for every nexus of the unit except one (NULL: for all). */
+void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
+/* The itl of a request's nexus with its unit; the request is in flight. */
+struct lf_itl *lf_request_itl(const struct lf_request *request);
+
+/* ---- sense.c: the only writer of sense bytes ---- */
+
+/* Each sets CHECK CONDITION and the sense, in the unit's format. They do not end the command. */
+void lf_sense_set(struct lf_request *request, uint32_t sense);
+void lf_sense_unit_attention(struct lf_request *request, enum lf_ua ua);
+void lf_sense_invalid_opcode(struct lf_request *request);                                     /* 05/20/00 */
+/* bit 0-7, or LF_NO_BIT. SKSV, C/D as named, field pointer (SPC-4 4.5.2.4.2). */
+#define LF_NO_BIT 0xff
+void lf_sense_invalid_field_in_cdb(struct lf_request *request, uint16_t byte, uint8_t bit);       /* 05/24/00 */
+void lf_sense_invalid_field_in_list(struct lf_request *request, uint16_t byte, uint8_t bit);      /* 05/26/00 */
+void lf_sense_list_length_error(struct lf_request *request);                                  /* 05/1A/00 */
+void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba);           /* 05/21/00 */
+void lf_sense_unit_not_supported(struct lf_request *request);                                 /* 05/25/00 */
+void lf_sense_write_protected(struct lf_request *request);                                    /* 07/27/00 */
+void lf_sense_no_medium(struct lf_request *request);                                          /* 02/3A/00 */
+void lf_sense_saving_not_supported(struct lf_request *request);                               /* 05/39/00 */
+void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
+/*
+ * The one table from enum lf_error to sense; lba: where, for INFORMATION, or LF_NO_INFORMATION. Reads and
+ * writes differ. Also logs and traces it.
+ */
+#define LF_NO_INFORMATION UINT64_MAX
+void lf_sense_from_error(struct lf_request *request, enum lf_error error, bool writing, uint64_t lba);
+/* LF_SENSE of the sense that is set, whatever its format. */
+uint32_t lf_sense_read(const struct lf_request *request);
+/* REQUEST SENSE's data: fixed (18 bytes) or descriptor (8) format; returns the length. */
+uint32_t lf_sense_build(uint8_t *to, bool descriptor, uint32_t sense);
+
+/* ---- check.c: the contract between the rooms, asserted in debug and test builds ---- */
+
+#ifdef LF_CHECKED
+void lf_check_begin(struct lf_request *request);
+void lf_check_begun(struct lf_request *request); /* lf_begin returns true */
+void lf_check_submit(struct lf_request *request);
+void lf_check_finish(struct lf_request *request);
+void lf_check_io(const struct lf_lu *lu, struct lf_request *request);
+void lf_check_io_done(struct lf_io *io);
+void lf_check_enter_done(void);
+void lf_check_leave_done(void);
+#else
+#define lf_check_begin(request)  ((void)0)
+#define lf_check_begun(request)  ((void)0)
+#define lf_check_submit(request) ((void)0)
+#define lf_check_finish(request) ((void)0)
+#define lf_check_io(lu, request) ((void)0)
+#define lf_check_io_done(io)     ((void)0)
+#define lf_check_enter_done()    ((void)0)
+#define lf_check_leave_done()    ((void)0)
+#endif
+
+/* ---- Internal between adapter.c, nexus.c, lu.c, task.c, wait.c, tmf.c ---- */
+
+/* All lanes stopped: nobody begins, finishes or retires a task. adapter->lock is held. */
+void lf_lanes_stop(struct lf_adapter *adapter);
+void lf_lanes_go(struct lf_adapter *adapter);
+
+/* The itl for a LUN: the nexus's absent one where there is no unit. Under a lane's lock. */
+struct lf_itl *lf_itl_find(struct lf_nexus *nexus, uint64_t lun);
+/* Connects nexus and unit, both of which stay; false when memory is short. adapter->lock is held. */
+bool lf_itl_add_locked(struct lf_nexus *nexus, struct lf_lu *lu);
+void lf_itl_free_locked(struct lf_itl *itl);
+/* Takes the unit out of the nexus's table; the itl lives on. Lanes are stopped. */
+void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun);
+
+/*
+ * wait.c. Counts the tasks that match the waiter's predicate and marks them; younger tasks wait when
+ * waiter->barrier. Returns true when there are any: fire_locked and fire will be called when the last retires;
+ * false: none, and neither will be. adapter->lock is held. only_unsubmitted: what is marked; counted are all.
+ */
+bool lf_waiter_raise_locked(struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark,
+	bool only_unsubmitted);
+/* Younger tasks may go on; done for a barrier that is not needed any more. adapter->lock is held. */
+void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
+/* False: the task was put into its unit's queue and will be run by whoever makes it runnable. */
+bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request);
+void lf_task_order(struct lf_adapter *adapter, struct lf_task *task); /* makes an ORDERED task a barrier */
+void lf_task_retire(struct lf_adapter *adapter, struct lf_task *task);
+/* Makes those runnable that no barrier holds any more, or that were marked. adapter->lock is held. */
+void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu);
+/* Runs what has become runnable, not in recursion. No lock is held. */
+void lf_run_runnable(struct lf_adapter *adapter);
+void lf_run(struct lf_request *request); /* task.c: the last checks, then execute */
+void lf_scratch_put(struct lf_lu *lu, void *scratch);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* handlers.h: what carries the commands out, named by commands.def, and what handlers share. */
+#ifndef LF_CORE_HANDLERS_H
+#define LF_CORE_HANDLERS_H
+
+#include "core/bytes.h"
+#include "core/core.h"
+
+/* WRITE SAME and UNMAP limits, as VPD page B0h says them. */
+#define LF_WRITE_SAME_MAX_BLOCKS 65535u
+#define LF_UNMAP_DESCRIPTORS_MAX 256u
+
+/* primary.c */
+void lf_test_unit_ready(struct lf_lu *lu, struct lf_request *request);
+void lf_request_sense(struct lf_lu *lu, struct lf_request *request);
+void lf_report_luns(struct lf_lu *lu, struct lf_request *request);
+/* opcodes.c */
+void lf_report_operation_codes(struct lf_lu *lu, struct lf_request *request);
+/* inquiry.c */
+void lf_inquiry(struct lf_lu *lu, struct lf_request *request);
+/* pages.c */
+void lf_mode_sense(struct lf_lu *lu, struct lf_request *request);
+/* disk.c */
+void lf_read_capacity_10(struct lf_lu *lu, struct lf_request *request);
+void lf_read_capacity_16(struct lf_lu *lu, struct lf_request *request);
+void lf_disk_read(struct lf_lu *lu, struct lf_request *request);
+void lf_disk_write(struct lf_lu *lu, struct lf_request *request);
+void lf_disk_verify(struct lf_lu *lu, struct lf_request *request);
+void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request);
+/* disk_provisioning.c */
+void lf_unmap(struct lf_lu *lu, struct lf_request *request);
+void lf_write_same(struct lf_lu *lu, struct lf_request *request);
+
+/* The rules of WRITE SAME alone; false when it has set CHECK CONDITION. Called by lf_command_check. */
+bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request);
+/* WRITE SAME (16) with NDOB: zeros, and no data comes. */
+bool lf_write_same_has_no_data(const struct lf_request *request);
+
+/* ---- Steps: commands of several store operations, one after the other (steps.c) ---- */
+
+/*
+ * next prepares request->io, io.done included, for the next operation and returns true; or it ends the
+ * command and returns false. request->step is its own; the result of the operation before is in io.error.
+ * run: calls it until it has to wait for the store, or the command ended. Never recurses.
+ * done: what the io.done of every step does: goes on in whoever is free to, the submitter or this thread.
+ */
+void lf_steps_run(struct lf_lu *lu, struct lf_request *request,
+	bool (*next)(struct lf_lu *lu, struct lf_request *request));
+void lf_steps_done(struct lf_io *io, bool (*next)(struct lf_lu *lu, struct lf_request *request));
+
+/* Ends a command with the sense of a failed store operation; with TASK ABORTED when that is why. */
+void lf_finish_error(struct lf_request *request, bool writing, uint64_t lba);
+
+/* ---- Replies that are longer than a stack has room for: built piece by piece ---- */
+
+/* Puts bytes at an offset of the reply, cut to what the initiator takes. */
+static inline void lf_reply_put(
+	const struct lf_request *request, uint64_t offset, const void *bytes, uint64_t length_bytes)
+{
+	if (offset < request->data_length)
+		lf_request_scatter(
+			request, offset, bytes, lf_min(length_bytes, request->data_length - offset));
+}
+
+/* Ends a command whose reply was put. */
+static inline void lf_reply_finish(struct lf_request *request, uint64_t length_bytes)
+{
+	lf_finish_good(request, lf_min(length_bytes, request->data_length));
+}
+
+#endif

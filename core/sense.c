@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sense.c: the only writer of sense data: fixed and descriptor format (SPC-4 4.5), and which error is which.
+ */
+#include "core/core.h"
+#include "core/bytes.h"
+
+#define FIXED_LENGTH      18
+#define DESCRIPTOR_HEADER 8
+
+enum sense_response { SENSE_FIXED = 0x70, SENSE_DESCRIPTOR = 0x72 };
+
+enum sense_key { KEY_MEDIUM_ERROR = 0x3 };
+
+/* What goes with KEY/ASC/ASCQ. */
+struct sense_detail {
+	bool has_information;
+	uint64_t information;
+	uint8_t specific[3]; /* sense key specific; SKSV is the top bit of the first */
+};
+
+static const struct sense_detail no_detail;
+
+static uint32_t build_fixed(uint8_t *to, uint32_t sense, const struct sense_detail *detail)
+{
+	memset(to, 0, FIXED_LENGTH);
+	to[0] = SENSE_FIXED;
+	/* The field has four bytes: what does not fit is left out, VALID stays 0. */
+	if (detail->has_information && detail->information <= UINT32_MAX) {
+		to[0] |= 0x80;
+		lf_put_be32(to + 3, (uint32_t)detail->information);
+	}
+	to[2] = (uint8_t)(sense >> 16);
+	to[7] = FIXED_LENGTH - 8;
+	to[12] = (uint8_t)(sense >> 8);
+	to[13] = (uint8_t)sense;
+	memcpy(to + 15, detail->specific, sizeof(detail->specific));
+	return FIXED_LENGTH;
+}
+
+static uint32_t build_descriptor(uint8_t *to, uint32_t sense, const struct sense_detail *detail)
+{
+	uint32_t length = DESCRIPTOR_HEADER;
+
+	memset(to, 0, DESCRIPTOR_HEADER);
+	to[0] = SENSE_DESCRIPTOR;
+	to[1] = (uint8_t)(sense >> 16);
+	to[2] = (uint8_t)(sense >> 8);
+	to[3] = (uint8_t)sense;
+	if (detail->has_information) { /* SPC-4 4.5.2.2 */
+		uint8_t *at = to + length;
+		at[0] = 0x00;
+		at[1] = 0x0a;
+		at[2] = 0x80;
+		at[3] = 0;
+		lf_put_be64(at + 4, detail->information);
+		length += 12;
+	}
+	if (detail->specific[0] & 0x80) { /* SPC-4 4.5.2.4 */
+		uint8_t *at = to + length;
+		memset(at, 0, 8);
+		at[0] = 0x02;
+		at[1] = 0x06;
+		memcpy(at + 4, detail->specific, sizeof(detail->specific));
+		length += 8;
+	}
+	to[7] = (uint8_t)(length - DESCRIPTOR_HEADER);
+	return length;
+}
+
+static void set(struct lf_request *request, uint32_t sense, const struct sense_detail *detail)
+{
+	uint32_t length = lf_atomic_load_u32(&request->lu->descriptor_sense)
+				  ? build_descriptor(request->sense, sense, detail)
+				  : build_fixed(request->sense, sense, detail);
+	request->status = LF_STATUS_CHECK_CONDITION;
+	request->sense_length = (uint8_t)length;
+	request->data_moved = 0;
+}
+
+static void set_with_information(struct lf_request *request, uint32_t sense, uint64_t information)
+{
+	struct sense_detail detail = {
+		.has_information = information != LF_NO_INFORMATION, .information = information};
+	set(request, sense, &detail);
+}
+
+/* SPC-4 4.5.2.4.2: C/D tells the CDB from the parameter list, BPV whether the bit counts. */
+static void set_field(struct lf_request *request, uint32_t sense, bool in_cdb, uint16_t byte, uint8_t bit)
+{
+	struct sense_detail detail = {.has_information = false};
+
+	detail.specific[0] = (uint8_t)(0x80 | (in_cdb ? 0x40 : 0));
+	if (bit != LF_NO_BIT)
+		detail.specific[0] |= (uint8_t)(0x08 | (bit & 7));
+	lf_put_be16(detail.specific + 1, byte);
+	set(request, sense, &detail);
+}
+
+void lf_sense_set(struct lf_request *request, uint32_t sense)
+{
+	set(request, sense, &no_detail);
+}
+
+uint32_t lf_ua_sense(enum lf_ua ua)
+{
+	static const uint32_t sense[LF_UA_COUNT] = {
+		[LF_UA_POWER_ON] = LF_SENSE(0x6, 0x29, 0x00),
+		[LF_UA_RESET] = LF_SENSE(0x6, 0x29, 0x03),
+		[LF_UA_COMMANDS_CLEARED] = LF_SENSE(0x6, 0x2f, 0x00),
+		[LF_UA_INQUIRY_CHANGED] = LF_SENSE(0x6, 0x3f, 0x03),
+		[LF_UA_REPORTED_LUNS_CHANGED] = LF_SENSE(0x6, 0x3f, 0x0e),
+		[LF_UA_MODE_CHANGED] = LF_SENSE(0x6, 0x2a, 0x01),
+		[LF_UA_CAPACITY_CHANGED] = LF_SENSE(0x6, 0x2a, 0x09),
+	};
+
+	lf_assert(ua < LF_UA_COUNT);
+	return sense[ua];
+}
+
+void lf_sense_unit_attention(struct lf_request *request, enum lf_ua ua)
+{
+	lf_sense_set(request, lf_ua_sense(ua));
+}
+
+void lf_sense_invalid_opcode(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x20, 0x00));
+}
+
+void lf_sense_invalid_field_in_cdb(struct lf_request *request, uint16_t byte, uint8_t bit)
+{
+	set_field(request, LF_SENSE(0x5, 0x24, 0x00), true, byte, bit);
+}
+
+void lf_sense_invalid_field_in_list(struct lf_request *request, uint16_t byte, uint8_t bit)
+{
+	set_field(request, LF_SENSE(0x5, 0x26, 0x00), false, byte, bit);
+}
+
+void lf_sense_list_length_error(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x1a, 0x00));
+}
+
+void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba)
+{
+	set_with_information(request, LF_SENSE(0x5, 0x21, 0x00), first_bad_lba);
+}
+
+void lf_sense_unit_not_supported(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x25, 0x00));
+}
+
+void lf_sense_write_protected(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x7, 0x27, 0x00));
+}
+
+void lf_sense_no_medium(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x2, 0x3a, 0x00));
+}
+
+void lf_sense_saving_not_supported(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x39, 0x00));
+}
+
+void lf_sense_data_length(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x0e, 0x03));
+}
+
+/*
+ * Which sense an initiator acts rightly on:
+ * - a medium that fails, or was cut short, is MEDIUM ERROR: not retried for long, and the LBA is named;
+ * - a full host is 07/27/07, on which thin-provisioning clients stop writing rather than lose data;
+ * - what may pass (short of memory, out of time, given up by the store) is ABORTED COMMAND: retried;
+ * - the rest should not happen on an open store: 04/44/00, INTERNAL TARGET FAILURE.
+ */
+static uint32_t sense_of_error(enum lf_error error, bool writing)
+{
+	switch (error) {
+	case LF_E_IO:
+	case LF_E_RANGE:
+		return writing ? LF_SENSE(0x3, 0x0c, 0x00) : LF_SENSE(0x3, 0x11, 0x00);
+	case LF_E_NO_SPACE:
+		return LF_SENSE(0x7, 0x27, 0x07);
+	case LF_E_READ_ONLY:
+		return LF_SENSE(0x7, 0x27, 0x00);
+	case LF_E_PERMISSION: /* rights that were withdrawn from an open file, or a seal */
+		return writing ? LF_SENSE(0x7, 0x27, 0x00) : LF_SENSE(0x4, 0x44, 0x00);
+	case LF_E_NO_MEDIUM:
+		return LF_SENSE(0x2, 0x3a, 0x00);
+	case LF_E_NO_MEMORY:
+	case LF_E_BUSY:
+		return LF_SENSE(0xb, 0x55, 0x03);
+	case LF_E_TIMED_OUT:
+		return LF_SENSE(0xb, 0x3e, 0x02);
+	case LF_E_ABORTED:
+		return LF_SENSE(0xb, 0x00, 0x00);
+	case LF_OK:
+	case LF_E_INVALID:
+	case LF_E_UNSUPPORTED:
+	case LF_E_NOT_FOUND:
+		break;
+	}
+	return LF_SENSE(0x4, 0x44, 0x00);
+}
+
+/* One line a unit in ten seconds at most: a medium that fails does so for every command. */
+#define LOG_INTERVAL_NS (10ull * 1000 * 1000 * 1000)
+
+static void log_error(const struct lf_request *request, enum lf_error error)
+{
+	static const char *const operation[] = {[LF_OP_READ] = "read",
+		[LF_OP_WRITE] = "write",
+		[LF_OP_FLUSH] = "flush",
+		[LF_OP_ZERO] = "zero",
+		[LF_OP_UNMAP] = "unmap",
+		[LF_OP_SAVE] = "save"};
+	struct lf_lu *lu = request->lu;
+	const struct lf_io *io = &request->io;
+	uint64_t now_ns = lf_time_ns();
+	uint32_t unlogged = 0;
+
+	lf_trace_medium_error(lu->lun, io->offset_bytes, (uint64_t)error, (uint64_t)io->op);
+	lf_lock(&lu->lock);
+	bool due = lu->error_logged_ns == 0 || now_ns - lu->error_logged_ns >= LOG_INTERVAL_NS;
+	if (due) {
+		unlogged = lu->errors_unlogged;
+		lu->errors_unlogged = 0;
+		lu->error_logged_ns = now_ns;
+	} else {
+		lu->errors_unlogged++;
+	}
+	lf_unlock(&lu->lock);
+	if (!due)
+		return;
+	if (unlogged > 0)
+		lf_log(LF_LOG_ERROR, "LUN %u: %u more errors since the last one that was logged", lu->lun,
+			unlogged);
+	if (io->length_bytes == 0)
+		lf_log(LF_LOG_ERROR, "LUN %u: cannot %s: %s", lu->lun, operation[io->op],
+			lf_error_text(error));
+	else
+		lf_log(LF_LOG_ERROR, "LUN %u: cannot %s %llu bytes at byte %llu: %s", lu->lun,
+			operation[io->op], (unsigned long long)io->length_bytes,
+			(unsigned long long)io->offset_bytes, lf_error_text(error));
+}
+
+/* Every failure of a medium comes by here once, so this is where it is logged and traced. */
+void lf_sense_from_error(struct lf_request *request, enum lf_error error, bool writing, uint64_t lba)
+{
+	uint32_t sense = sense_of_error(error, writing);
+
+	lf_assert(error != LF_OK);
+	if (sense >> 16 == KEY_MEDIUM_ERROR)
+		set_with_information(request, sense, lba);
+	else
+		lf_sense_set(request, sense);
+	if (error != LF_E_ABORTED)
+		log_error(request, error);
+}
+
+uint32_t lf_sense_read(const struct lf_request *request)
+{
+	const uint8_t *sense = request->sense;
+
+	if (request->sense_length == 0)
+		return 0;
+	if ((sense[0] & 0x7f) == SENSE_DESCRIPTOR)
+		return LF_SENSE(sense[1] & 0x0f, sense[2], sense[3]);
+	return LF_SENSE(sense[2] & 0x0f, sense[12], sense[13]);
+}
+
+uint32_t lf_sense_build(uint8_t *to, bool descriptor, uint32_t sense)
+{
+	return descriptor ? build_descriptor(to, sense, &no_detail) : build_fixed(to, sense, &no_detail);
+}

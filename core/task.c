@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* task.c: the request's one way down and one way up: lf_begin, lf_submit, lf_finish. */
+#include "core/core.h"
+
+/* Unit attentions and ORDERED tasks. False: the command ends here, with the status it has. */
+static bool lf_begin_slow(struct lf_request *request)
+{
+	struct lf_task *task = request->task;
+	enum lf_ua ua;
+
+	if (task->attribute == LF_TASK_ORDERED)
+		lf_task_order(request->nexus->adapter, task);
+	if (task->attribute > LF_TASK_HEAD_OF_QUEUE) { /* no ACA here: NORMACA is 0 */
+		lf_sense_set(request, LF_SENSE(0x5, 0x24, 0x00));
+		return false;
+	}
+	if (request->command != NULL && (request->command->flags & LF_CMD_NO_ATTENTION))
+		return true;
+	if (lf_ua_take(task->itl, &ua)) {
+		lf_sense_unit_attention(request, ua);
+		return false;
+	}
+	return true;
+}
+
+/* A slot in the caller's lane; NULL when it has none left. */
+static struct lf_task *lf_task_enter(struct lf_request *request)
+{
+	struct lf_adapter *adapter = request->nexus->adapter;
+	uint32_t number = lf_lane_current() % adapter->lane_count;
+	struct lf_lane *lane = &adapter->lanes[number];
+
+	lf_lock(&lane->lock);
+	struct lf_link *link = lf_list_take(&lane->free);
+	if (link == NULL) {
+		lf_unlock(&lane->lock);
+		return NULL;
+	}
+	struct lf_task *task = lf_container(link, struct lf_task, link);
+	struct lf_itl *itl = lf_itl_find(request->nexus, request->lun);
+	task->request = request;
+	task->itl = itl;
+	task->lu = itl->lu;
+	task->nexus_id = request->nexus->id;
+	task->tag = request->tag;
+	task->lane = number;
+	task->epoch = itl->lu->epoch;
+	task->mark = LF_MARK_NONE;
+	task->submitted = false;
+	task->order.link.next = task->order.barrier_link.next = NULL;
+	task->attribute = request->task_attribute;
+	task->slow = (lf_atomic_load_u32(&itl->gate) | lf_atomic_load_u32(&itl->lu->gate)) != 0 ||
+		     task->attribute != LF_TASK_SIMPLE;
+	lf_list_append(&lane->tasks, link);
+	lf_unlock(&lane->lock);
+	return task;
+}
+
+/* TASK SET FULL: the only end of a command that never was a task. */
+static void lf_refuse_full(struct lf_request *request)
+{
+	lf_trace_task_set_full(request->lun, request->tag, 0, 0);
+	request->lu = request->nexus->adapter->absent;
+	request->status = LF_STATUS_TASK_SET_FULL;
+	lf_check_finish(request);
+	lf_check_enter_done();
+	request->done(request);
+	lf_check_leave_done();
+}
+
+bool lf_begin(struct lf_request *request)
+{
+	lf_check_begin(request);
+	lf_trace_command_begin(request->lun, request->tag, request->cdb[0], request->offered_length);
+	request->status = LF_STATUS_GOOD;
+	request->sense_length = 0;
+	request->data_moved = 0;
+	request->direction = LF_DIRECTION_NONE;
+	request->data_wanted = 0;
+	request->data_length = 0;
+	request->step = 0;
+	request->scratch = NULL;
+
+	request->task = lf_task_enter(request);
+	if (request->task == NULL) {
+		lf_refuse_full(request);
+		return false;
+	}
+	request->lu = request->task->lu;
+	request->command = lf_command_find(request->lu, request->cdb, request->cdb_length);
+	if (request->task->slow && !lf_begin_slow(request)) {
+		lf_finish(request);
+		return false;
+	}
+	if (request->command == NULL) {
+		lf_command_missing_sense(request->lu, request);
+		lf_finish(request);
+		return false;
+	}
+	if (!lf_command_check(request->lu, request)) {
+		lf_finish(request);
+		return false;
+	}
+	lf_check_begun(request);
+	return true;
+}
+
+void lf_run(struct lf_request *request)
+{
+	switch (lf_atomic_load_u32(&request->task->mark)) {
+	case LF_MARK_ABORTED:
+		lf_finish_aborted(request);
+		return;
+	case LF_MARK_DEPARTED:
+		lf_sense_unit_not_supported(request);
+		lf_finish(request);
+		return;
+	default:
+		break;
+	}
+	if (request->direction == LF_DIRECTION_OUT && request->data_length < request->data_wanted) {
+		lf_sense_data_length(request);
+		lf_finish(request);
+		return;
+	}
+	request->command->execute(request->lu, request);
+}
+
+void lf_submit(struct lf_request *request)
+{
+	struct lf_task *task = request->task;
+
+	lf_check_submit(request);
+	lf_atomic_store_u32(&task->submitted, true);
+	if ((task->slow || lf_atomic_load_u32(&task->lu->gate) != 0) &&
+		!lf_task_may_run(request->nexus->adapter, request))
+		return;
+	lf_run(request);
+}
+
+void lf_execute(struct lf_request *request)
+{
+	uint64_t length = request->data_length;
+
+	if (!lf_begin(request))
+		return;
+	request->data_length = lf_min(length, request->data_wanted);
+	lf_submit(request);
+}
+
+bool lf_request_is_marked(const struct lf_request *request)
+{
+	return lf_atomic_load_u32(&request->task->mark) != LF_MARK_NONE;
+}
+
+bool lf_request_is_aborted(const struct lf_request *request)
+{
+	return lf_atomic_load_u32(&request->task->mark) == LF_MARK_ABORTED;
+}
+
+struct lf_itl *lf_request_itl(const struct lf_request *request)
+{
+	return request->task->itl;
+}
+
+/*
+ * A command that was carried out although task management wanted it gone reports what happened to it; only
+ * one that was stopped on the way reports TASK ABORTED.
+ */
+void lf_finish(struct lf_request *request)
+{
+	struct lf_adapter *adapter = request->nexus->adapter;
+	struct lf_task *task = request->task;
+	struct lf_lane *lane = &adapter->lanes[task->lane];
+
+	lf_check_finish(request);
+	if (request->scratch != NULL) {
+		lf_scratch_put(request->lu, request->scratch);
+		request->scratch = NULL;
+	}
+	if (request->status == LF_STATUS_CHECK_CONDITION)
+		lf_trace_check_condition(request->lun, request->cdb[0], lf_sense_read(request), 0);
+	lf_trace_command_done(request->lun, request->tag, request->status, request->data_moved);
+
+	lf_lock(&lane->lock); /* whoever walks the lane's tasks leaves the request alone from here on */
+	task->request = NULL;
+	lf_unlock(&lane->lock);
+	lf_check_enter_done();
+	request->done(request);
+	lf_check_leave_done();
+	lf_task_retire(adapter, task);
+}
+
+void lf_finish_good(struct lf_request *request, uint64_t data_moved)
+{
+	request->status = LF_STATUS_GOOD;
+	request->data_moved = data_moved;
+	lf_finish(request);
+}
+
+void lf_finish_aborted(struct lf_request *request)
+{
+	request->status = LF_STATUS_TASK_ABORTED;
+	request->sense_length = 0;
+	request->data_moved = 0;
+	lf_finish(request);
+}
+
+/* Walks the segments: bytes [offset, offset + length) of the request's data, one run after the other. */
+static void lf_request_copy(
+	const struct lf_request *request, uint64_t offset, void *bytes, uint64_t length, bool into_segments)
+{
+	char *at = bytes;
+
+	for (uint32_t i = 0; i < request->segment_count && length > 0; i++) {
+		const struct lf_segment *segment = &request->segments[i];
+		if (offset >= segment->length) {
+			offset -= segment->length;
+			continue;
+		}
+		size_t run = (size_t)lf_min(length, segment->length - offset);
+		char *there = (char *)segment->base + offset;
+		memcpy(into_segments ? there : at, into_segments ? at : there, run);
+		at += run;
+		length -= run;
+		offset = 0;
+	}
+	lf_assert(length == 0);
+}
+
+void lf_request_gather(const struct lf_request *request, uint64_t offset, void *to, uint64_t length_bytes)
+{
+	lf_assert(offset + length_bytes <= request->data_length);
+	lf_request_copy(request, offset, to, length_bytes, false);
+}
+
+void lf_request_scatter(
+	const struct lf_request *request, uint64_t offset, const void *from, uint64_t length_bytes)
+{
+	lf_assert(offset + length_bytes <= request->data_length);
+	lf_request_copy(request, offset, (void *)(uintptr_t)from, length_bytes, true);
+}
+
+void lf_finish_reply(struct lf_request *request, const void *reply, uint64_t length_bytes)
+{
+	uint64_t length = lf_min(length_bytes, request->data_length);
+
+	if (length > 0)
+		lf_request_scatter(request, 0, reply, length);
+	lf_finish_good(request, length);
+}

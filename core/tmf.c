@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tmf.c: task management: aborts and resets mark tasks, and answer when the last of them has retired. */
+#include "core/core.h"
+
+/* Under the adapter's lock, when the tasks of one unit have ended, or when there were none. */
+static void lf_tmf_settle_locked(struct lf_waiter *waiter)
+{
+	struct lf_tmf *tmf = lf_container(waiter, struct lf_tmf, waiter);
+	struct lf_lu *lu = waiter->lu;
+
+	switch (tmf->function) {
+	case LF_TMF_LUN_RESET:
+	case LF_TMF_TARGET_RESET:
+		lf_atomic_store_u32(&lu->descriptor_sense, false);
+		lf_ua_raise(lu, LF_UA_RESET, NULL);
+		break;
+	case LF_TMF_CLEAR_TASK_SET:
+		lf_ua_raise(lu, LF_UA_COMMANDS_CLEARED, tmf->nexus);
+		break;
+	default:
+		break;
+	}
+	lf_barrier_lower_locked(lu->adapter, waiter);
+}
+
+static void lf_tmf_advance(struct lf_tmf *tmf);
+
+static void lf_tmf_fired(struct lf_waiter *waiter)
+{
+	lf_tmf_advance(lf_container(waiter, struct lf_tmf, waiter));
+}
+
+/* The unit that comes next, or NULL: one for most functions, each in turn for TARGET RESET. */
+static struct lf_lu *lf_tmf_next_locked(struct lf_tmf *tmf)
+{
+	struct lf_adapter *adapter = tmf->nexus->adapter;
+
+	lf_list_each(link, after, &adapter->targets[tmf->nexus->target].lus)
+	{
+		struct lf_lu *lu = lf_container(link, struct lf_lu, link);
+		bool meant = tmf->function == LF_TMF_TARGET_RESET ? lu->lun >= tmf->next_lun
+								   : lu->lun == lf_lun_decode(tmf->lun);
+		if (meant && tmf->next_lun <= lu->lun) {
+			tmf->next_lun = lu->lun + 1;
+			return lu;
+		}
+	}
+	return NULL;
+}
+
+/* Marks what the function means on this unit; true when there is anything to wait for. */
+static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
+{
+	struct lf_adapter *adapter = lu->adapter;
+	struct lf_waiter *waiter = &tmf->waiter;
+
+	*waiter = (struct lf_waiter){.lu = lu, .fire_locked = lf_tmf_settle_locked, .fire = lf_tmf_fired};
+	switch (tmf->function) {
+	case LF_TMF_ABORT_TASK:
+		waiter->nexus_id = tmf->nexus->id;
+		waiter->one = true;
+		waiter->tag = tmf->tag;
+		break;
+	case LF_TMF_ABORT_TASK_SET:
+		waiter->nexus_id = tmf->nexus->id;
+		break;
+	case LF_TMF_LUN_RESET:
+	case LF_TMF_TARGET_RESET:
+		waiter->barrier = true;
+		break;
+	default:
+		break;
+	}
+	bool waits = lf_waiter_raise_locked(adapter, waiter, LF_MARK_ABORTED, false);
+	lf_queue_kick_locked(adapter, lu);
+	lf_trace_task_management(lu->lun, tmf->function, tmf->tag, waiter->remaining);
+	if (!waits) {
+		if (tmf->function == LF_TMF_ABORT_TASK)
+			tmf->response = LF_TMF_NO_SUCH_TASK;
+		lf_tmf_settle_locked(waiter);
+	}
+	return waits;
+}
+
+/* From unit to unit; not in recursion, since a unit with nothing in flight is settled at once. */
+static void lf_tmf_advance(struct lf_tmf *tmf)
+{
+	struct lf_adapter *adapter = tmf->nexus->adapter;
+
+	for (;;) {
+		lf_lock(&adapter->lock);
+		struct lf_lu *lu = lf_tmf_next_locked(tmf);
+		bool waits = lu != NULL && lf_tmf_raise_locked(tmf, lu);
+		lf_unlock(&adapter->lock);
+		if (waits) {
+			lf_run_runnable(adapter); /* what waited in the unit's queue ends now; tmf may be gone */
+			return;
+		}
+		if (lu == NULL) {
+			tmf->done(tmf);
+			return;
+		}
+	}
+}
+
+void lf_tmf_submit(struct lf_tmf *tmf)
+{
+	struct lf_adapter *adapter = tmf->nexus->adapter;
+
+	tmf->response = LF_TMF_COMPLETE;
+	tmf->next_lun = 0;
+	if (tmf->function > LF_TMF_TARGET_RESET) {
+		tmf->response = LF_TMF_REJECTED;
+		tmf->done(tmf);
+		return;
+	}
+	if (tmf->function != LF_TMF_TARGET_RESET) {
+		struct lf_lane *lane = &adapter->lanes[0];
+		lf_lock(&lane->lock);
+		bool absent = lf_itl_find(tmf->nexus, tmf->lun) == &tmf->nexus->absent;
+		lf_unlock(&lane->lock);
+		if (absent) {
+			tmf->response = LF_TMF_NO_SUCH_LUN;
+			tmf->done(tmf);
+			return;
+		}
+	}
+	lf_tmf_advance(tmf);
+}

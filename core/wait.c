@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wait.c: who waits for which tasks: ORDERED tasks, resets, aborts, departures; and how tasks retire. */
+#include "core/core.h"
+
+/*
+ * A waiter counts the tasks that match its predicate once, with all lanes stopped, and each of them takes
+ * itself off as it retires. Epochs make "older than" exact: each raise advances the unit's, a task keeps the
+ * one that it met. While there is any waiter or barrier, tasks retire under the adapter's lock, which is also
+ * what keeps a unit alive for those who look at it there: lf_lu_free takes that lock.
+ */
+
+static bool lf_older(uint32_t epoch, uint32_t than)
+{
+	return (int32_t)(epoch - than) < 0;
+}
+
+static bool lf_waiter_matches(const struct lf_waiter *waiter, const struct lf_task *task)
+{
+	return waiter != &task->order && waiter->lu == task->lu && lf_older(task->epoch, waiter->epoch) &&
+	       (waiter->nexus_id == 0 || waiter->nexus_id == task->nexus_id) &&
+	       (!waiter->one || waiter->tag == task->tag);
+}
+
+/* The request's owner, and the store that holds its io, hear that somebody waits. Lanes are stopped. */
+static void lf_task_hurry(struct lf_task *task)
+{
+	struct lf_request *request = task->request;
+	if (request == NULL)
+		return;
+	if (!lf_atomic_load_u32(&task->submitted)) {
+		if (request->hurry != NULL)
+			request->hurry(request);
+	} else if (task->lu->ops != NULL && task->lu->ops->cancel != NULL) {
+		task->lu->ops->cancel(task->lu->store, &request->io);
+	}
+}
+
+static void lf_watch_more_locked(struct lf_adapter *adapter)
+{
+	if (adapter->watch_count++ == 0)
+		for (uint32_t i = 0; i < adapter->lane_count; i++)
+			adapter->lanes[i].waiting = true;
+}
+
+static void lf_watch_less_locked(struct lf_adapter *adapter)
+{
+	lf_assert(adapter->watch_count > 0);
+	if (--adapter->watch_count > 0)
+		return;
+	lf_lanes_stop(adapter);
+	for (uint32_t i = 0; i < adapter->lane_count; i++)
+		adapter->lanes[i].waiting = false;
+	lf_lanes_go(adapter);
+}
+
+bool lf_waiter_raise_locked(
+	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted)
+{
+	struct lf_lu *lu = waiter->lu;
+
+	lf_lanes_stop(adapter);
+	waiter->epoch = ++lu->epoch;
+	waiter->remaining = 0;
+	for (uint32_t i = 0; i < adapter->lane_count; i++) {
+		lf_list_each(link, after, &adapter->lanes[i].tasks)
+		{
+			struct lf_task *task = lf_container(link, struct lf_task, link);
+			if (!lf_waiter_matches(waiter, task))
+				continue;
+			waiter->remaining++;
+			if (mark == LF_MARK_NONE || (only_unsubmitted && lf_atomic_load_u32(&task->submitted)))
+				continue;
+			lf_atomic_store_u32(&task->mark, mark);
+			lf_task_hurry(task);
+		}
+	}
+	if (waiter->remaining > 0) {
+		lf_list_append(&adapter->waiters, &waiter->link);
+		lf_watch_more_locked(adapter);
+	}
+	if (waiter->barrier && (waiter->remaining > 0 || waiter->fire == NULL)) {
+		lf_list_append(&lu->barriers, &waiter->barrier_link);
+		lf_atomic_or_u32(&lu->gate, LF_GATE_BARRIER);
+		lf_watch_more_locked(adapter);
+	}
+	lf_lanes_go(adapter);
+	return waiter->remaining > 0;
+}
+
+void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
+{
+	if (!lf_link_in_list(&waiter->barrier_link))
+		return;
+	lf_list_remove(&waiter->barrier_link);
+	if (lf_list_empty(&waiter->lu->barriers))
+		lf_atomic_and_u32(&waiter->lu->gate, ~(uint32_t)LF_GATE_BARRIER);
+	lf_watch_less_locked(adapter);
+}
+
+/* ORDERED: when all older tasks of the unit have retired; SIMPLE: when no barrier older than it stands. */
+static bool lf_task_may_run_locked(const struct lf_task *task)
+{
+	if (lf_atomic_load_u32(&task->mark) != LF_MARK_NONE || task->attribute == LF_TASK_HEAD_OF_QUEUE)
+		return true;
+	if (task->attribute == LF_TASK_ORDERED && task->order.remaining > 0)
+		return false;
+	lf_list_each(link, after, &task->lu->barriers)
+	{
+		const struct lf_waiter *barrier = lf_container(link, struct lf_waiter, barrier_link);
+		if (barrier != &task->order && !lf_older(task->epoch, barrier->epoch))
+			return false;
+	}
+	return true;
+}
+
+bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request)
+{
+	lf_lock(&adapter->lock);
+	bool may = lf_task_may_run_locked(request->task);
+	if (!may)
+		lf_list_append(&request->task->lu->queue, &request->link);
+	lf_unlock(&adapter->lock);
+	return may;
+}
+
+void lf_task_order(struct lf_adapter *adapter, struct lf_task *task)
+{
+	lf_lock(&adapter->lock);
+	task->order = (struct lf_waiter){.lu = task->lu, .barrier = true};
+	lf_waiter_raise_locked(adapter, &task->order, LF_MARK_NONE, false);
+	lf_unlock(&adapter->lock);
+}
+
+void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu)
+{
+	lf_list_each(link, after, &lu->queue)
+	{
+		struct lf_request *request = lf_container(link, struct lf_request, link);
+		if (!lf_task_may_run_locked(request->task))
+			continue;
+		lf_list_remove(link);
+		lf_list_append(&adapter->runnable, link);
+	}
+}
+
+void lf_run_runnable(struct lf_adapter *adapter)
+{
+	struct lf_link *link;
+
+	lf_lock(&adapter->lock);
+	if (adapter->running) { /* whoever runs takes the new ones too */
+		lf_unlock(&adapter->lock);
+		return;
+	}
+	adapter->running = true;
+	while ((link = lf_list_take(&adapter->runnable)) != NULL) {
+		lf_unlock(&adapter->lock);
+		lf_run(lf_container(link, struct lf_request, link));
+		lf_lock(&adapter->lock);
+	}
+	adapter->running = false;
+	lf_unlock(&adapter->lock);
+}
+
+/* Takes the task off every waiter that counted it; those that came to zero go to `fired`. */
+static void lf_waiters_count_down_locked(
+	struct lf_adapter *adapter, const struct lf_task *task, struct lf_link *fired)
+{
+	lf_list_each(link, after, &adapter->waiters)
+	{
+		struct lf_waiter *waiter = lf_container(link, struct lf_waiter, link);
+		if (!lf_waiter_matches(waiter, task) || --waiter->remaining > 0)
+			continue;
+		lf_list_remove(link);
+		lf_watch_less_locked(adapter);
+		if (waiter->fire_locked != NULL)
+			waiter->fire_locked(waiter);
+		if (waiter->fire != NULL)
+			lf_list_append(fired, link);
+	}
+}
+
+static void lf_task_retire_slow(struct lf_adapter *adapter, struct lf_task *task)
+{
+	struct lf_lane *lane = &adapter->lanes[task->lane];
+	struct lf_lu *lu = task->lu;
+	struct lf_link fired, *link;
+
+	lf_list_init(&fired);
+	lf_lock(&adapter->lock);
+	/* The adapter's lock keeps whoever raises away: nobody counts this task between these steps. */
+	lf_waiters_count_down_locked(adapter, task, &fired);
+	lf_barrier_lower_locked(adapter, &task->order);
+	if (lf_link_in_list(&task->order.link)) { /* ended by a mark before its turn came */
+		lf_list_remove(&task->order.link);
+		lf_watch_less_locked(adapter);
+	}
+	lf_lock(&lane->lock);
+	lf_list_remove(&task->link);
+	lf_list_append(&lane->free, &task->link);
+	lf_unlock(&lane->lock);
+	lf_queue_kick_locked(adapter, lu);
+	lf_unlock(&adapter->lock);
+
+	while ((link = lf_list_take(&fired)) != NULL) {
+		struct lf_waiter *waiter = lf_container(link, struct lf_waiter, link);
+		waiter->fire(waiter);
+	}
+	lf_run_runnable(adapter);
+}
+
+void lf_task_retire(struct lf_adapter *adapter, struct lf_task *task)
+{
+	struct lf_lane *lane = &adapter->lanes[task->lane];
+
+	lf_lock(&lane->lock);
+	bool waiting = lane->waiting;
+	if (!waiting) {
+		lf_list_remove(&task->link);
+		lf_list_append(&lane->free, &task->link);
+	}
+	lf_unlock(&lane->lock);
+	if (waiting)
+		lf_task_retire_slow(adapter, task);
+}
