@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* file.h: what the file store's own files share: the store, an operation's steps, the engines. */
+#ifndef LF_STORE_FILE_H
+#define LF_STORE_FILE_H
+
+#include "platform/loop.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <sys/uio.h>
+
+#define LF_FILE_ERRORS (LF_E_TIMED_OUT + 1)
+
+/* What was logged of one kind of fault. */
+struct lf_file_log {
+	uint64_t quiet_until_ns;
+	uint32_t suppressed;
+};
+
+struct lf_store {
+	/* Constant while the store is open. */
+	int fd, state_fd;
+	uint64_t size_bytes;
+	bool read_only;
+	bool use_ring;
+	bool never_waits;  /* a file system in memory: everything is done in place */
+	bool reads_nowait; /* RWF_NOWAIT works for reads */
+	bool writes_wait;  /* the kernel never writes without waiting here: the ring need not try */
+	char *path;        /* for the log */
+
+	/* Atomic: learned while running, never unlearned. */
+	bool no_zero_range; /* the file system has no FALLOC_FL_ZERO_RANGE */
+	bool no_punch;      /* nor FALLOC_FL_PUNCH_HOLE */
+	bool sync_failed;   /* see file_steps.c */
+
+	pthread_mutex_t lock;    /* guards what follows; held across the writes of a SAVE */
+	uint64_t state_sequence; /* of the newest valid slot */
+
+	pthread_mutex_t log_lock;
+	struct lf_file_log logs[LF_FILE_ERRORS];
+};
+
+/* ---- file_steps.c: an operation as a row of system calls, whoever makes them ---- */
+
+/* Lives in lf_io.platform. One system call is out at a time, so no lock. */
+struct lf_file_io {
+	union {
+		struct lf_completion completion; /* on the ring */
+		void (*run)(struct lf_io *io);   /* in the pool's queue */
+	};
+	struct lf_store *store;
+	uint64_t done_bytes;
+	uint16_t phase;
+	uint16_t retries;
+} __attribute__((may_alias));
+
+_Static_assert(sizeof(struct lf_file_io) <= sizeof(struct lf_platform_io), "fits in an lf_io");
+
+static inline struct lf_file_io *lf_file_io_of(struct lf_io *io)
+{
+	return (struct lf_file_io *)(void *)io->platform.words;
+}
+
+static inline struct lf_io *lf_file_io_back(struct lf_file_io *file_io)
+{
+	return lf_container(file_io, struct lf_io, platform);
+}
+
+enum lf_file_call_kind { LF_FILE_READ, LF_FILE_WRITE, LF_FILE_SYNC, LF_FILE_FALLOCATE, LF_FILE_SAVE };
+
+struct lf_file_call {
+	enum lf_file_call_kind kind;
+	const struct iovec
+		*vector; /* READ, WRITE: stays until the operation is done. NULL: the piece below */
+	uint32_t vector_count;
+	struct iovec piece;
+	uint64_t offset_bytes, length_bytes;
+	int flags; /* RWF_ or FALLOC_FL_ */
+};
+
+void lf_file_begin(struct lf_store *store, struct lf_io *io);
+/* The next call to make; false: there is none, the operation has its error. */
+bool lf_file_next(struct lf_io *io, struct lf_file_call *call);
+/* What came of it: bytes, or an errno negated. */
+void lf_file_result(struct lf_io *io, int64_t result);
+/* Makes the call here and now. more_flags: RWF_NOWAIT or none. */
+int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int more_flags);
+
+/* Logs a fault of the host's, each kind of it at most once a minute. */
+void lf_file_log_fault(struct lf_io *io, enum lf_error error, int number);
+
+/* ---- file_uring.c ---- */
+
+/* False: the caller has no ring, or that is full; nothing was done. */
+bool lf_file_uring_start(struct lf_io *io);
+
+/* ---- file_threads.c ---- */
+
+/* At least one thread runs; PASSIVE_LEVEL. */
+bool lf_file_threads_open(void);
+/* Carries the operation out, from where it is to its done. */
+void lf_file_threads_start(struct lf_io *io);
+
+/* ---- file_open.c ---- */
+
+/* Examines the descriptor: what is refused, what the store has to know, what the core has to know. */
+enum lf_error lf_file_examine(const struct lf_source *source, struct lf_store *store,
+	struct lf_store_info *info, struct lf_message *message);
+/* The end of a path that is too long for a message. */
+const char *lf_file_shown(const char *path);
+const char *lf_file_errno_name(int number); /* "ENOSPC" */
+
+/* ---- file_state.c ---- */
+
+/* Learns which slot is the newer one: 0, or an errno negated. */
+int64_t lf_file_state_open(struct lf_store *store);
+/* Writes the older slot and syncs it: 0, or an errno negated. May block. */
+int64_t lf_file_state_save(struct lf_store *store, const struct lf_io *io);
+
+#endif
