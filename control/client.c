@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* client.c: finds the adapter's socket, sends a request with its descriptors, waits for the reply. */
+#include "control/client.h"
+#include "control/socket.h"
+#include "platform/linux.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NS_IN_MS UINT64_C(1000000)
+
+enum lf_error lf_client_open(const char *path, struct lf_client *client, struct lf_message *message)
+{
+	struct sockaddr_un address;
+	enum lf_error error;
+
+	client->fd = -1;
+	error = lf_control_socket_address(path, false, &address, message);
+	if (error != LF_OK)
+		return error;
+	client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (client->fd >= 0 && connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return LF_OK;
+	error = lf_error_from_errno(errno);
+	if (errno == ECONNREFUSED || errno == EPROTOTYPE)
+		error = LF_E_NOT_FOUND;
+	if (error == LF_E_NOT_FOUND)
+		lf_message_set(message, "%s: no adapter answers there: start lungfishd, or name its socket with --socket",
+			address.sun_path);
+	else
+		lf_message_set(message, "%s: %s: it is for the user who started lungfishd, and for root",
+			address.sun_path, lf_error_text(error));
+	lf_client_close(client);
+	return error;
+}
+
+void lf_client_close(struct lf_client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+void lf_client_send(struct lf_client *client, union lf_control_request *request,
+	const int handles[LF_CONTROL_HANDLES_MAX])
+{
+	uint8_t bytes[sizeof(*request)];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(LF_CONTROL_HANDLES_MAX * sizeof(int))];
+	} control;
+	struct iovec part = {bytes, lf_control_encode_request(request, bytes, sizeof(bytes))};
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+	uint32_t count = 0;
+	ssize_t sent;
+
+	while (handles && count < LF_CONTROL_HANDLES_MAX && handles[count] >= 0)
+		count++;
+	memset(&control, 0, sizeof(control));
+	if (count > 0) {
+		header.msg_control = control.bytes;
+		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.align), handles, count * sizeof(int));
+	}
+	do {
+		sent = sendmsg(client->fd, &header, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+}
+
+/* Waits for the reply until the deadline; its length, 0 at the end, -1 with errno. */
+static ssize_t receive_reply(struct lf_client *client, uint64_t deadline_ns)
+{
+	struct pollfd ready = {.fd = client->fd, .events = POLLIN};
+	uint64_t now_ns;
+	int count;
+
+	for (;;) {
+		now_ns = lf_time_ns();
+		count = poll(&ready, 1,
+			now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / NS_IN_MS) + 1 : 0);
+		if (count > 0)
+			return recv(client->fd, client->reply, sizeof(client->reply), 0);
+		if (count == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (errno != EINTR)
+			return -1;
+	}
+}
+
+enum lf_error lf_client_wait(struct lf_client *client, enum lf_control_command command, uint32_t timeout_ms,
+	union lf_control_reply *reply, struct lf_message *message)
+{
+	ssize_t got = receive_reply(client, lf_time_ns() + timeout_ms * NS_IN_MS);
+
+	if (got < 0 && errno == ETIMEDOUT) {
+		lf_message_set(message, "the adapter did not answer in %u s: look at its log", timeout_ms / 1000);
+		return LF_E_TIMED_OUT;
+	}
+	if (got <= 0) {
+		lf_message_set(message, "the adapter went away: look at its log, and start it again");
+		return LF_E_NOT_FOUND;
+	}
+	if (!lf_control_decode_reply(client->reply, (size_t)got, command, reply, message))
+		return LF_E_UNSUPPORTED;
+	return LF_OK;
+}

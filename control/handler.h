@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* handler.h: one request in, one reply out: what the adapter does for its command; knows no socket. */
+#ifndef LF_CONTROL_HANDLER_H
+#define LF_CONTROL_HANDLER_H
+
+#include "control/devices.h"
+
+/* Facts for IDENTIFY and STATUS. */
+struct lf_handler_options {
+	struct lf_devices *devices;
+	struct lf_loop *loop;
+	const char *release;
+	const char *engine;
+	uint32_t loop_count;
+};
+
+struct lf_handler {
+	struct lf_handler_options options;
+	uint64_t started_ns;
+};
+
+void lf_handler_init(struct lf_handler *handler, const struct lf_handler_options *options);
+
+/* One request of one client: its memory, lent until answered. */
+struct lf_call {
+	uint64_t client; /* for the trace */
+	/* Once, on the loop, perhaps before lf_handler_serve returns; reply holds reply_length bytes. */
+	void (*answered)(struct lf_call *call);
+	uint8_t *reply; /* LF_CONTROL_MESSAGE_MAX bytes, valid while answered runs and the call is served */
+	size_t reply_length;
+	bool believed;  /* false: what came was no message; whoever sends such is let go */
+
+	/* The handler's own. */
+	struct lf_handler *handler;
+	struct lf_device *device;
+	uint16_t command;
+	struct lf_departure departure;
+	struct lf_timer timer;
+};
+
+/* handles: LF_CONTROL_HANDLES_MAX of them, -1 for none; the handler's from here on. */
+void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *request, size_t length_bytes,
+	const int handles[LF_CONTROL_HANDLES_MAX]);
+
+/* Nobody waits for the answer any more: it never comes. What was begun goes on. */
+void lf_handler_forget(struct lf_call *call);
+
+/* The reply to who is refused before saying anything. Returns its length. */
+size_t lf_handler_refuse(enum lf_control_status status, const char *text, void *reply, size_t room_bytes);
+
+#endif
