@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* iscsi.h: the iSCSI edge as a program sees it (RFC 7143): one target node, its portals, its sessions. */
+#ifndef LF_ISCSI_H
+#define LF_ISCSI_H
+
+#include "core/adapter.h"
+#include "platform/loop.h"
+
+struct lf_iscsi;
+
+struct lf_iscsi_options {
+	const char *iqn;                 /* the target's iSCSI name; copied */
+	uint32_t target;                 /* the adapter's target behind it */
+	struct lf_loop *const *loops;    /* connections are dealt out to these; the first one accepts */
+	uint32_t loop_count;
+	uint64_t memory_budget_bytes;    /* for all sessions' buffers together; 0: 256 MiB */
+	uint32_t sessions_max;           /* 0: 256 */
+	uint32_t login_timeout_ms;       /* from accept to full feature phase; 0: 10000 */
+};
+
+/* Before the loops run. NULL with a message: a bad name, no memory. */
+struct lf_iscsi *lf_iscsi_create(struct lf_adapter *adapter, const struct lf_iscsi_options *options,
+	struct lf_message *message);
+
+/*
+ * Opens a portal: host is a numeric address ("127.0.0.1", "::1", "0.0.0.0") or a name, port 0 takes a free
+ * one; tag is the target portal group tag, 1..65535, and the relative target port identifier. Before the
+ * loops run. LF_E_BUSY: the port is in use; the message says the remedy.
+ */
+enum lf_error lf_iscsi_listen(struct lf_iscsi *iscsi, const char *host, uint16_t port, uint16_t tag,
+	struct lf_message *message);
+
+/* A portal, by index from 0; false past the last. address is "127.0.0.1:3260" or "[::1]:3260". Any thread. */
+struct lf_iscsi_portal_facts {
+	char address[64];
+	uint16_t tag;
+	bool loopback_only;
+};
+
+bool lf_iscsi_portal(struct lf_iscsi *iscsi, uint32_t index, struct lf_iscsi_portal_facts *facts);
+
+/* Sessions in full feature phase, discovery ones left out. Any thread. */
+uint32_t lf_iscsi_session_count(struct lf_iscsi *iscsi);
+
+/*
+ * Closes the portals, takes no new commands, lets what is in flight end, logs out and closes every
+ * connection; done runs on the first loop when nothing is left, at the latest shortly after deadline_ns
+ * (lf_time_ns) but never before the last request came back from the core. On the first loop's thread.
+ */
+void lf_iscsi_stop(struct lf_iscsi *iscsi, uint64_t deadline_ns, void (*done)(void *context), void *context);
+
+/* After done, when the loops have returned from run. */
+void lf_iscsi_destroy(struct lf_iscsi *iscsi);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* receive.c: bytes into PDUs: many from one read, long data straight to where it belongs. */
+#include <errno.h>
+#include <sys/uio.h>
+
+#include "edge/iscsi/internal.h"
+#include "trace/trace.h"
+
+/* The one place that knows which digests there are; both are None so far (RFC 7143 13.1). */
+static uint32_t header_digest_length(const struct iscsi_connection *connection)
+{
+	(void)connection;
+	return 0;
+}
+
+static uint32_t data_digest_length(const struct iscsi_connection *connection, uint32_t data_length)
+{
+	(void)connection;
+	(void)data_length;
+	return 0;
+}
+
+static uint32_t header_length(const struct iscsi_connection *connection, const uint8_t *bhs)
+{
+	return ISCSI_BHS_LENGTH + iscsi_ahs_length(bhs) + header_digest_length(connection);
+}
+
+static uint32_t trailer_length(const struct iscsi_connection *connection, uint32_t data_length)
+{
+	return iscsi_pad(data_length) + data_digest_length(connection, data_length);
+}
+
+/* Something must go out before the next PDU is taken: backpressure is TCP's then. */
+static bool must_pause(struct iscsi_connection *connection, uint32_t opcode)
+{
+	if (connection->phase != ISCSI_PHASE_FULL)
+		return false;
+	if (connection->replies >= ISCSI_REPLIES_MAX || connection->reply_bytes >= ISCSI_REPLY_BYTES_MAX)
+		return true;
+	return opcode == ISCSI_SCSI_COMMAND && connection->session.nexus != NULL &&
+		lf_list_empty(&connection->session.free_tasks);
+}
+
+static void dispatch_whole(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+{
+	if (connection->phase == ISCSI_PHASE_LOGIN) {
+		lf_iscsi_login_pdu(connection, bhs, data, length);
+		return;
+	}
+	switch (iscsi_opcode(bhs)) {
+	case ISCSI_NOP_OUT:
+		lf_iscsi_nop_out(connection, bhs, data, length);
+		break;
+	case ISCSI_TASK_MANAGEMENT:
+		lf_iscsi_task_management(connection, bhs);
+		break;
+	case ISCSI_TEXT:
+		lf_iscsi_text_request(connection, bhs, data, length);
+		break;
+	case ISCSI_LOGOUT:
+		lf_iscsi_logout(connection, bhs);
+		break;
+	case ISCSI_SNACK:
+		/* Error recovery level 0: 11.16 */
+		lf_iscsi_reject(connection, bhs, ISCSI_REJECT_SNACK);
+		break;
+	case ISCSI_LOGIN:
+		lf_iscsi_reject(connection, bhs, ISCSI_REJECT_PROTOCOL);
+		break;
+	default:
+		lf_iscsi_reject(connection, bhs, ISCSI_REJECT_NOT_SUPPORTED);
+		break;
+	}
+}
+
+static void dispatch_streamed(struct iscsi_connection *connection, const uint8_t *bhs)
+{
+	if (connection->session.nexus == NULL)
+		lf_iscsi_reject(connection, bhs, ISCSI_REJECT_PROTOCOL); /* a discovery session: 4.3 */
+	else if (iscsi_opcode(bhs) == ISCSI_SCSI_COMMAND)
+		lf_iscsi_scsi_command(connection, bhs, bhs + ISCSI_BHS_LENGTH);
+	else
+		lf_iscsi_data_out(connection, bhs);
+}
+
+/* At a header: false when more bytes are needed, or none are wanted now. */
+static bool step_header(struct iscsi_connection *connection)
+{
+	struct iscsi_receive *receive = &connection->receive;
+	const uint8_t *bhs = receive->buffer + receive->start;
+	uint32_t available = receive->end - receive->start, opcode, length, header;
+	bool login = connection->phase == ISCSI_PHASE_LOGIN;
+
+	if (available < ISCSI_BHS_LENGTH)
+		return false;
+	opcode = iscsi_opcode(bhs);
+	length = iscsi_data_length(bhs);
+	header = header_length(connection, bhs);
+	if (length > (login ? ISCSI_LOGIN_TEXT_MAX : ISCSI_RECEIVE_DATA_MAX)) {
+		lf_iscsi_protocol_error(connection, bhs, ISCSI_ERROR_TOO_LONG);
+		return false;
+	}
+	if (must_pause(connection, opcode)) {
+		connection->paused = true;
+		return false;
+	}
+	if (available < header)
+		return false;
+	receive->task = NULL;
+	if (login || (opcode != ISCSI_SCSI_COMMAND && opcode != ISCSI_DATA_OUT)) {
+		uint32_t total = header + length + trailer_length(connection, length);
+
+		if (available < total)
+			return false;
+		receive->start += total;
+		lf_trace_iscsi_pdu_in(connection->id, opcode, iscsi_get32(bhs + ISCSI_AT_ITT), length);
+		dispatch_whole(connection, bhs, bhs + header, length);
+		return true;
+	}
+	receive->start += header;
+	receive->data_left = length;
+	receive->trailer_left = trailer_length(connection, length);
+	receive->at = ISCSI_AT_DATA;
+	lf_trace_iscsi_pdu_in(connection->id, opcode, iscsi_get32(bhs + ISCSI_AT_ITT), length);
+	dispatch_streamed(connection, bhs);
+	return true;
+}
+
+/* Of a data segment: what the buffer has of it. */
+static bool step_data(struct iscsi_connection *connection)
+{
+	struct iscsi_receive *receive = &connection->receive;
+	const uint8_t *from = receive->buffer + receive->start;
+	uint32_t length = lf_min(receive->data_left, receive->end - receive->start);
+
+	if (receive->task != NULL) {
+		struct iovec vector[ISCSI_SEGMENTS_MAX];
+		uint32_t count = lf_iscsi_task_vectors(receive->task, receive->task->received, length, vector,
+			lf_count_of(vector));
+
+		for (uint32_t i = 0; i < count; i++) {
+			memcpy(vector[i].iov_base, from, vector[i].iov_len);
+			from += vector[i].iov_len;
+		}
+		receive->task->received += length;
+	}
+	receive->start += length;
+	receive->data_left -= length;
+	if (receive->data_left > 0)
+		return false;
+	receive->at = ISCSI_AT_TRAILER;
+	return true;
+}
+
+static bool step_trailer(struct iscsi_connection *connection)
+{
+	struct iscsi_receive *receive = &connection->receive;
+	uint32_t length = lf_min(receive->trailer_left, receive->end - receive->start);
+
+	receive->start += length;
+	receive->trailer_left -= length;
+	if (receive->trailer_left > 0)
+		return false;
+	receive->at = ISCSI_AT_HEADER;
+	if (receive->task != NULL)
+		lf_iscsi_data_end(connection);
+	return true;
+}
+
+static bool step(struct iscsi_connection *connection)
+{
+	switch (connection->receive.at) {
+	case ISCSI_AT_HEADER:
+		return step_header(connection);
+	case ISCSI_AT_DATA:
+		return step_data(connection);
+	default:
+		return step_trailer(connection);
+	}
+}
+
+void lf_iscsi_receive_resume(struct iscsi_connection *connection)
+{
+	connection->paused = false;
+	while ((connection->phase == ISCSI_PHASE_LOGIN || connection->phase == ISCSI_PHASE_FULL) &&
+		!connection->paused && step(connection))
+		;
+	lf_iscsi_connection_watch(connection);
+}
+
+void lf_iscsi_receive(struct iscsi_connection *connection)
+{
+	struct iscsi_receive *receive = &connection->receive;
+	struct iovec vector[ISCSI_SEGMENTS_MAX + 1];
+	uint32_t count = 0, direct = 0;
+	ssize_t got;
+
+	/* What is left is the beginning of one PDU: it goes to the front, so that it fits whole. */
+	if (receive->start > 0) {
+		memmove(receive->buffer, receive->buffer + receive->start, receive->end - receive->start);
+		receive->end -= receive->start;
+		receive->start = 0;
+	}
+	if (receive->at == ISCSI_AT_DATA && receive->task != NULL)
+		count = lf_iscsi_task_vectors(receive->task, receive->task->received, receive->data_left, vector,
+			ISCSI_SEGMENTS_MAX);
+	for (uint32_t i = 0; i < count; i++)
+		direct += (uint32_t)vector[i].iov_len;
+	vector[count].iov_base = receive->buffer + receive->end;
+	vector[count].iov_len = ISCSI_RECEIVE_BUFFER - receive->end;
+	got = readv(connection->fd, vector, (int)count + 1);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		lf_iscsi_connection_close(connection, got == 0 ? ISCSI_CLOSE_PEER : ISCSI_CLOSE_SOCKET_ERROR);
+		return;
+	}
+	receive->bytes += (uint64_t)got;
+	if (direct > 0) {
+		uint32_t took = lf_min(direct, (uint32_t)got);
+
+		receive->task->received += took;
+		receive->data_left -= took;
+		got -= took;
+	}
+	receive->end += (uint32_t)got;
+	lf_iscsi_receive_resume(connection);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* session.c: sessions of the node, their reinstatement, their nexus, and the window for their commands. */
+#include "edge/iscsi/internal.h"
+#include "trace/trace.h"
+
+/* Slots that a session gets even when memory is scarce; beyond them promises may take a quarter of it. */
+#define SLOTS_FLOOR 4
+
+/* ---- The list of sessions ---- */
+
+static bool same_port(const struct iscsi_connection *a, const struct iscsi_connection *b)
+{
+	/* An initiator port (name and ISID) has one session with a portal group: 4.4.3 */
+	return a->portal->terms.portal_group == b->portal->terms.portal_group &&
+		memcmp(a->login.isid, b->login.isid, sizeof(a->login.isid)) == 0 &&
+		lf_iscsi_name_equal(a->login.initiator, b->login.initiator);
+}
+
+static struct iscsi_connection *find_port_locked(struct lf_iscsi *iscsi, const struct iscsi_connection *like)
+{
+	lf_list_each(link, after, &iscsi->sessions)
+	{
+		struct iscsi_connection *other = lf_container(link, struct iscsi_connection, session_link);
+
+		if (same_port(other, like))
+			return other;
+	}
+	return NULL;
+}
+
+static bool tsih_used_locked(struct lf_iscsi *iscsi, uint32_t tsih)
+{
+	lf_list_each(link, after, &iscsi->sessions)
+	{
+		if (lf_container(link, struct iscsi_connection, session_link)->tsih == tsih)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t new_tsih_locked(struct lf_iscsi *iscsi)
+{
+	/* There are far fewer sessions than handles, so this ends. 0 asks for a new session: 11.12.6 */
+	do {
+		iscsi->tsih_last = iscsi->tsih_last % 0xffff + 1;
+	} while (tsih_used_locked(iscsi, iscsi->tsih_last));
+	return iscsi->tsih_last;
+}
+
+/* A handle other than 0 would add a connection to a session (4.4.3), of which each has one. */
+static enum iscsi_claim claim_existing_locked(struct iscsi_connection *connection, enum iscsi_login_status *refusal)
+{
+	bool exists = tsih_used_locked(connection->iscsi, connection->login.tsih);
+
+	*refusal = exists ? ISCSI_LOGIN_TOO_MANY_CONNECTIONS : ISCSI_LOGIN_NO_SESSION;
+	return ISCSI_CLAIM_REFUSED;
+}
+
+static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum iscsi_login_status *refusal)
+{
+	struct lf_iscsi *iscsi = connection->iscsi;
+	struct iscsi_connection *older;
+
+	if (connection->login.tsih != 0)
+		return claim_existing_locked(connection, refusal);
+	if (iscsi->stopping) {
+		*refusal = ISCSI_LOGIN_UNAVAILABLE;
+		return ISCSI_CLAIM_REFUSED;
+	}
+	if (connection->login.negotiation.discovery) {
+		connection->tsih = new_tsih_locked(iscsi);
+		return ISCSI_CLAIMED;
+	}
+	older = find_port_locked(iscsi, connection);
+	if (older != NULL) {
+		/* Session reinstatement, 6.3.5: its last command ends before we answer. */
+		lf_list_append(&older->claimants, &connection->claim_link);
+		lf_iscsi_connection_kick(older, ISCSI_KICK_CLOSE);
+		return ISCSI_CLAIM_WAITS;
+	}
+	if (iscsi->session_count >= iscsi->sessions_max) {
+		*refusal = ISCSI_LOGIN_OUT_OF_RESOURCES;
+		return ISCSI_CLAIM_REFUSED;
+	}
+	connection->tsih = new_tsih_locked(iscsi);
+	lf_list_append(&iscsi->sessions, &connection->session_link);
+	iscsi->session_count++;
+	return ISCSI_CLAIMED;
+}
+
+enum iscsi_claim lf_iscsi_session_claim(struct iscsi_connection *connection, enum iscsi_login_status *refusal)
+{
+	enum iscsi_claim claim;
+
+	lf_lock(&connection->iscsi->lock);
+	claim = claim_locked(connection, refusal);
+	lf_unlock(&connection->iscsi->lock);
+	return claim;
+}
+
+/* Nobody finds the session any more; those that waited for its end try again. */
+static void leave_list(struct iscsi_connection *connection)
+{
+	struct lf_iscsi *iscsi = connection->iscsi;
+	struct lf_link *link;
+
+	lf_lock(&iscsi->lock);
+	if (lf_link_in_list(&connection->session_link)) {
+		lf_list_remove(&connection->session_link);
+		iscsi->session_count--;
+	}
+	if (lf_link_in_list(&connection->claim_link))
+		lf_list_remove(&connection->claim_link);
+	while ((link = lf_list_take(&connection->claimants)) != NULL)
+		lf_iscsi_connection_kick(lf_container(link, struct iscsi_connection, claim_link), ISCSI_KICK_CLAIM);
+	lf_unlock(&iscsi->lock);
+}
+
+void lf_iscsi_sessions_drop(struct lf_iscsi *iscsi)
+{
+	lf_lock(&iscsi->lock);
+	lf_list_each(link, after, &iscsi->sessions)
+		lf_iscsi_connection_kick(lf_container(link, struct iscsi_connection, session_link), ISCSI_KICK_RESET);
+	lf_unlock(&iscsi->lock);
+}
+
+/* ---- One session ---- */
+
+static uint32_t promise_pages(const struct iscsi_negotiation *negotiation)
+{
+	const uint32_t *value = negotiation->value;
+
+	if (!value[ISCSI_IMMEDIATE_DATA] && value[ISCSI_INITIAL_R2T])
+		return 0;
+	return iscsi_pages(value[ISCSI_FIRST_BURST_LENGTH]);
+}
+
+bool lf_iscsi_session_open(struct iscsi_connection *connection)
+{
+	struct iscsi_session *session = &connection->session;
+	struct lf_nexus_options options = {
+		.target = connection->iscsi->target,
+		.initiator = connection->login.initiator,
+		.port = &connection->portal->port,
+	};
+
+	session->tasks = lf_alloc(ISCSI_TASKS * sizeof(*session->tasks));
+	if (session->tasks == NULL)
+		return false;
+	session->nexus = lf_nexus_open(connection->iscsi->adapter, &options);
+	if (session->nexus == NULL)
+		return false;
+	for (uint32_t i = 0; i < ISCSI_TASKS; i++) {
+		struct iscsi_task *task = &session->tasks[i];
+
+		task->connection = connection;
+		task->index = i;
+		task->sendable.kind = ISCSI_SEND_TASK;
+		lf_list_append(&session->free_tasks, &task->sendable.link);
+	}
+	session->promise_pages = promise_pages(&connection->login.negotiation);
+	lf_iscsi_window_grow(connection);
+	return true;
+}
+
+bool lf_iscsi_session_idle(const struct iscsi_connection *connection)
+{
+	return connection->session.in_core == 0 && connection->session.tmf_count == 0;
+}
+
+void lf_iscsi_session_close(struct iscsi_connection *connection)
+{
+	struct iscsi_session *session = &connection->session;
+	struct iscsi_lane *lane = connection->lane;
+
+	lf_iscsi_pool_unpromise(&lane->pool, session->granted * session->promise_pages);
+	session->granted = 0;
+	if (lf_link_in_list(&session->starved_link))
+		lf_list_remove(&session->starved_link);
+	if (session->nexus != NULL)
+		lf_nexus_close(session->nexus);
+	session->nexus = NULL;
+	lf_free(session->tasks);
+	session->tasks = NULL;
+	leave_list(connection);
+	if (!lf_list_empty(&lane->waiting) || !lf_list_empty(&lane->starved))
+		lf_loop_at_end_of_round(lane->loop, &lane->feed);
+}
+
+/* ---- The window (RFC 7143 4.2.2.1) ---- */
+
+uint32_t lf_iscsi_max_cmd_sn(const struct iscsi_connection *connection)
+{
+	/* A discovery session has one request at a time, and so has a login. */
+	if (connection->session.nexus == NULL)
+		return connection->exp_cmd_sn;
+	return connection->exp_cmd_sn + connection->session.granted - 1;
+}
+
+enum iscsi_sn_verdict lf_iscsi_take_cmd_sn(struct iscsi_connection *connection, const uint8_t *bhs)
+{
+	struct iscsi_session *session = &connection->session;
+	uint32_t cmd_sn = iscsi_get32(bhs + ISCSI_AT_CMD_SN);
+	int32_t ahead = iscsi_sn_diff(cmd_sn, connection->exp_cmd_sn);
+
+	if (bhs[0] & ISCSI_IMMEDIATE)
+		return ISCSI_SN_TAKE;
+	if (ahead < 0 || iscsi_sn_diff(cmd_sn, lf_iscsi_max_cmd_sn(connection)) > 0)
+		return ISCSI_SN_IGNORE;
+	/*
+	 * On one connection commands are sent in order (4.2.2.1, a MUST), and without digests none is lost:
+	 * what is missing will never come.
+	 */
+	if (ahead > 0)
+		return ISCSI_SN_GAP;
+	connection->exp_cmd_sn++;
+	if (session->nexus != NULL) {
+		session->granted--;
+		lf_iscsi_pool_unpromise(&connection->lane->pool, session->promise_pages);
+	}
+	return ISCSI_SN_TAKE;
+}
+
+/* Whether the memory of the lane bears one more command of this session. */
+static bool grant_one(struct iscsi_connection *connection)
+{
+	struct iscsi_session *session = &connection->session;
+	struct iscsi_lane *lane = connection->lane;
+	bool floor = session->granted + session->active < SLOTS_FLOOR;
+	uint32_t most = lane->pool.page_count / (floor ? 2 : 4);
+
+	if (session->granted + session->active >= ISCSI_WINDOW_MAX)
+		return false;
+	if (!floor && !lf_list_empty(&lane->waiting))
+		return false;
+	if (lane->pool.promised + session->promise_pages > most && session->promise_pages > 0)
+		return false;
+	if (!lf_iscsi_pool_promise(&lane->pool, session->promise_pages))
+		return false;
+	session->granted++;
+	return true;
+}
+
+void lf_iscsi_window_grow(struct iscsi_connection *connection)
+{
+	struct iscsi_session *session = &connection->session;
+
+	if (session->nexus == NULL || connection->phase > ISCSI_PHASE_FULL)
+		return;
+	while (grant_one(connection))
+		;
+	/* With the window full of commands the next answer opens it; else only memory that comes back does. */
+	if (session->granted == 0 && session->active < ISCSI_WINDOW_MAX && !lf_link_in_list(&session->starved_link)) {
+		lf_trace_iscsi_budget_wait(connection->id, session->promise_pages,
+			connection->lane->pool.free_pages - connection->lane->pool.promised, 0);
+		lf_list_append(&connection->lane->starved, &session->starved_link);
+	} else if (session->granted > 0 && lf_link_in_list(&session->starved_link)) {
+		lf_list_remove(&session->starved_link);
+	}
+}
+
+void lf_iscsi_window_tell(struct iscsi_connection *connection)
+{
+	bool shut = iscsi_sn_diff(connection->max_cmd_sn_told, connection->exp_cmd_sn) < 0;
+
+	if (connection->session.nexus == NULL || !shut || connection->session.granted == 0)
+		return;
+	if (lf_iscsi_transmit_idle(connection))
+		lf_iscsi_nop_in(connection, false);
+}
+
+void lf_iscsi_lane_feed(struct lf_round *round)
+{
+	struct iscsi_lane *lane = lf_container(round, struct iscsi_lane, feed);
+
+	lf_list_each(link, after, &lane->waiting)
+	{
+		struct iscsi_task *task = lf_container(link, struct iscsi_task, wait_link);
+		uint32_t held = task->connection->session.pages;
+
+		/* One session at its limit does not hold up the others; memory that ran out does. */
+		if (held >= lane->session_pages_max)
+			continue;
+		if (!lf_iscsi_task_take_memory(task))
+			break;
+	}
+	lf_list_each(link, after, &lane->starved)
+	{
+		struct iscsi_session *session = lf_container(link, struct iscsi_session, starved_link);
+		struct iscsi_connection *connection = lf_container(session, struct iscsi_connection, session);
+
+		lf_iscsi_window_grow(connection);
+		if (session->granted == 0)
+			break;
+		iscsi_schedule(connection);
+	}
+}
