@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lungfish.c: the command: finds the verb, reports what goes wrong, talks to the adapter. */
+#include "programs/lungfish.h"
+#include "programs/version.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names and arguments come from outside: a line stays one line, and a terminal is not steered. */
+static void print_clean(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\x%02x", c);
+		else
+			fputc(c, out);
+	}
+}
+
+static struct json_object *clean_string(const char *text)
+{
+	if (!text)
+		return NULL;
+	return json_object_new_string(
+		lf_control_is_utf8(text, strlen(text)) ? text : "(an argument that is not UTF-8)");
+}
+
+int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status)
+{
+	const char *verb = line->verb ? line->verb->name : NULL;
+
+	if (line->json) {
+		struct json_object *root = lf_json_new(), *errors = json_object_new_array();
+		struct json_object *error = json_object_new_object();
+		json_object_object_add(error, "verb", clean_string(verb));
+		json_object_object_add(error, "object", clean_string(object));
+		json_object_object_add(error, "message", clean_string(message));
+		json_object_object_add(error, "exit_status", json_object_new_int(status));
+		json_object_array_add(errors, error);
+		json_object_object_add(root, "errors", errors);
+		lf_json_print(stderr, root);
+		return status;
+	}
+	fprintf(stderr, "lungfish: ");
+	if (verb)
+		fprintf(stderr, "%s: ", verb);
+	if (object) {
+		print_clean(stderr, object);
+		fprintf(stderr, ": ");
+	}
+	print_clean(stderr, message);
+	fputc('\n', stderr);
+	return status;
+}
+
+void lf_talk(const struct lf_command_line *line, const char *format, ...)
+{
+	char text[8192];
+	va_list values;
+
+	if (!line->verbose || line->quiet)
+		return;
+	va_start(values, format);
+	vsnprintf(text, sizeof(text), format, values);
+	va_end(values);
+	fprintf(stderr, "lungfish: ");
+	print_clean(stderr, text);
+	fputc('\n', stderr);
+}
+
+int lf_exit_of_error(enum lf_error error)
+{
+	switch (error) {
+	case LF_OK:
+		return LF_EXIT_DONE;
+	case LF_E_NOT_FOUND:
+		return LF_EXIT_NOT_FOUND;
+	case LF_E_BUSY:
+		return LF_EXIT_BUSY;
+	case LF_E_PERMISSION:
+	case LF_E_READ_ONLY:
+		return LF_EXIT_PERMISSION;
+	case LF_E_TIMED_OUT:
+		return LF_EXIT_TIMED_OUT;
+	case LF_E_UNSUPPORTED:
+		return LF_EXIT_UNSUPPORTED;
+	default:
+		return LF_EXIT_FAILED;
+	}
+}
+
+int lf_exit_of_status(enum lf_control_status status)
+{
+	switch (status) {
+	case LF_CONTROL_OK:
+		return LF_EXIT_DONE;
+	case LF_CONTROL_NOT_FOUND:
+		return LF_EXIT_NOT_FOUND;
+	case LF_CONTROL_BUSY:
+		return LF_EXIT_BUSY;
+	case LF_CONTROL_PERMISSION:
+		return LF_EXIT_PERMISSION;
+	case LF_CONTROL_TIMED_OUT:
+		return LF_EXIT_TIMED_OUT;
+	case LF_CONTROL_BAD_VERSION:
+	case LF_CONTROL_UNSUPPORTED:
+		return LF_EXIT_UNSUPPORTED;
+	default:
+		return LF_EXIT_FAILED;
+	}
+}
+
+struct lf_client *lf_session_open(const struct lf_command_line *line, int *status)
+{
+	struct lf_client *client = malloc(sizeof(*client));
+	struct lf_message message;
+	enum lf_error error;
+
+	if (!client) {
+		*status = lf_report(line, NULL, "out of memory", LF_EXIT_FAILED);
+		return NULL;
+	}
+	error = lf_client_open(line->socket, client, &message);
+	if (error != LF_OK) {
+		*status = lf_report(line, NULL, message.text,
+			error == LF_E_NOT_FOUND ? (int)LF_EXIT_NO_ADAPTER : lf_exit_of_error(error));
+		free(client);
+		return NULL;
+	}
+	*status = LF_EXIT_DONE;
+	return client;
+}
+
+void lf_session_close(struct lf_client *client)
+{
+	lf_client_close(client);
+	free(client);
+}
+
+int lf_session_wait(const struct lf_command_line *line, struct lf_client *client, const char *object,
+	enum lf_control_command command, uint32_t timeout_ms, union lf_control_reply *reply)
+{
+	struct lf_message message;
+	enum lf_error error;
+
+	error = lf_client_wait(client, command, timeout_ms, reply, &message);
+	if (error != LF_OK)
+		return lf_report(line, object, message.text,
+			error == LF_E_NOT_FOUND ? (int)LF_EXIT_NO_ADAPTER : lf_exit_of_error(error));
+	if (reply->header.status == LF_CONTROL_OK)
+		return LF_EXIT_DONE;
+	return lf_report(line, object, reply->failure.text.bytes,
+		lf_exit_of_status((enum lf_control_status)reply->header.status));
+}
+
+int lf_session_call(const struct lf_command_line *line, struct lf_client *client, const char *object,
+	union lf_control_request *request, const int handles[LF_CONTROL_HANDLES_MAX], uint32_t timeout_ms,
+	union lf_control_reply *reply)
+{
+	lf_client_send(client, request, handles);
+	return lf_session_wait(
+		line, client, object, (enum lf_control_command)request->header.command, timeout_ms, reply);
+}
+
+int lf_output_end(const struct lf_command_line *line, int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	return lf_report(line, NULL, "the output cannot be written: is the disk full, or the reader gone?",
+		status == LF_EXIT_DONE ? (int)LF_EXIT_FAILED : status);
+}
+
+int main(int argc, char **argv)
+{
+	struct lf_command_line line;
+	int status;
+
+	/* A reader that goes away shows as an error of the write. */
+	signal(SIGPIPE, SIG_IGN);
+	status = lf_table_parse(argc, argv, &line);
+	if (status != LF_EXIT_DONE)
+		return line.verb && strcmp(line.verb->name, "run") == 0 ? LF_EXIT_RUN_FAILED : status;
+	if (line.help) {
+		lf_table_help(line.verb);
+		return lf_output_end(&line, LF_EXIT_DONE);
+	}
+	if (line.version) {
+		printf("lungfish %s\n", LF_RELEASE);
+		return lf_output_end(&line, LF_EXIT_DONE);
+	}
+	return line.verb->run(&line);
+}

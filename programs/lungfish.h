@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lungfish.h: what the files of the command share: its command line, its reports, its output. */
+#ifndef LF_PROGRAMS_LUNGFISH_H
+#define LF_PROGRAMS_LUNGFISH_H
+
+#include "control/client.h"
+#include "control/source.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+/* Promised to scripts: see EXIT STATUS in lungfish(1). */
+enum lf_exit {
+	LF_EXIT_DONE = 0,
+	LF_EXIT_FAILED = 1,
+	LF_EXIT_USAGE = 2,
+	LF_EXIT_NOT_FOUND = 3,
+	LF_EXIT_BUSY = 4,
+	LF_EXIT_PERMISSION = 5,
+	LF_EXIT_NO_ADAPTER = 6,
+	LF_EXIT_SOME_FAILED = 7,
+	LF_EXIT_TIMED_OUT = 8,
+	LF_EXIT_UNSUPPORTED = 9,
+	LF_EXIT_RUN_FAILED = 125, /* of run: ours, not the command's */
+	LF_EXIT_RUN_DENIED = 126,
+	LF_EXIT_RUN_NOT_FOUND = 127,
+	LF_EXIT_RUN_SIGNAL = 128, /* and the signal's number */
+};
+
+struct lf_verb;
+
+struct lf_command_line {
+	const struct lf_verb *verb;
+	bool json, no_headings, raw, bytes, quiet, verbose, all_columns, all, force, help, version;
+	const char *columns;
+	const char *socket;
+	char **operands; /* of argv */
+	int operand_count;
+	char **command;  /* of run; NULL-terminated, or NULL */
+
+	/* connect and run */
+	uint64_t create_bytes; /* 0: the image exists */
+	struct lf_control_connect connect;
+};
+
+struct lf_verb {
+	const char *name;
+	uint32_t bit;
+	const char *arguments;
+	const char *help;
+	const char *example;
+	int (*run)(const struct lf_command_line *line);
+};
+
+/* ---- The table: lungfish_table.c ---- */
+
+/* Returns LF_EXIT_DONE, or LF_EXIT_USAGE after a report. argv is permuted: operands come to its start. */
+int lf_table_parse(int argc, char **argv, struct lf_command_line *line);
+void lf_table_help(const struct lf_verb *verb);
+
+/* ---- Reports: lungfish.c ---- */
+
+/* "lungfish: verb: object: message" on stderr, or as JSON; object may be NULL. Returns status. */
+int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status);
+int lf_exit_of_error(enum lf_error error);
+int lf_exit_of_status(enum lf_control_status status);
+/* Talk on stderr, with --verbose only. */
+void lf_talk(const struct lf_command_line *line, const char *format, ...) LF_PRINTF(2, 3);
+
+/*
+ * A call with its failures reported: LF_EXIT_DONE, or the exit status. object is what it is about. The client
+ * is too large for a stack.
+ */
+struct lf_client *lf_session_open(const struct lf_command_line *line, int *status);
+void lf_session_close(struct lf_client *client);
+int lf_session_call(const struct lf_command_line *line, struct lf_client *client, const char *object,
+	union lf_control_request *request, const int handles[LF_CONTROL_HANDLES_MAX], uint32_t timeout_ms,
+	union lf_control_reply *reply);
+/* The second half of it, for what was sent by lf_client_send. */
+int lf_session_wait(const struct lf_command_line *line, struct lf_client *client, const char *object,
+	enum lf_control_command command, uint32_t timeout_ms, union lf_control_reply *reply);
+
+/* Flushes stdout; LF_EXIT_FAILED when what was printed could not be written. */
+int lf_output_end(const struct lf_command_line *line, int status);
+
+/* ---- Devices ---- */
+
+/* Opens the image as the caller and connects it. name may be NULL. */
+int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
+	const char *name, struct lf_control_device *device);
+
+int lf_verb_connect(const struct lf_command_line *line);
+int lf_verb_disconnect(const struct lf_command_line *line);
+int lf_verb_list(const struct lf_command_line *line);
+int lf_verb_show(const struct lf_command_line *line);
+int lf_verb_status(const struct lf_command_line *line);
+int lf_verb_identify(const struct lf_command_line *line);
+int lf_verb_run(const struct lf_command_line *line);
+int lf_verb_help(const struct lf_command_line *line);
+
+/* ---- Output ---- */
+
+struct lf_column;
+
+/* Columns of list by name; false after a report. Freed by free. */
+bool lf_columns_choose(const struct lf_command_line *line, const struct lf_column ***columns, uint32_t *count);
+void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns, uint32_t count,
+	const struct lf_control_device *devices, uint32_t device_count);
+void lf_columns_show(const struct lf_command_line *line, const struct lf_control_device *device);
+
+/* "20G", or bytes with --bytes. */
+void lf_format_size(const struct lf_command_line *line, uint64_t size_bytes, char *text, size_t room_bytes);
+const char *lf_format_type(uint32_t type);
+const char *lf_format_state(uint32_t state);
+const char *lf_format_block(const struct lf_control_device *device);
+
+/* JSON: an object with "schema" in it; printing gives it back. */
+struct json_object *lf_json_new(void);
+struct json_object *lf_json_device(const struct lf_control_device *device);
+struct json_object *lf_json_devices(const struct lf_control_device *devices, uint32_t count);
+void lf_json_print(FILE *out, struct json_object *object);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lungfish_devices.c: connect, disconnect, list and show. */
+#include "programs/lungfish.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CALL_MS       30000
+#define DEPARTURE_MS  10000
+#define DEPARTURES_AT_ONCE 16
+
+/* A growing row of records. */
+struct devices {
+	struct lf_control_device *at;
+	uint32_t count, room;
+};
+
+static int devices_add(const struct lf_command_line *line, struct devices *devices,
+	const struct lf_control_device *device)
+{
+	if (devices->count == devices->room) {
+		uint32_t room = devices->room ? devices->room * 2 : 16;
+		struct lf_control_device *at = realloc(devices->at, room * sizeof(*at));
+		if (!at)
+			return lf_report(line, NULL, "out of memory", LF_EXIT_FAILED);
+		devices->at = at;
+		devices->room = room;
+	}
+	devices->at[devices->count++] = *device;
+	return LF_EXIT_DONE;
+}
+
+/* ---- connect ---- */
+
+static enum lf_error open_image(const struct lf_command_line *line, const char *image,
+	struct lf_control_source *source, struct lf_message *message)
+{
+	bool read_only = (line->connect.flags & LF_CONTROL_READ_ONLY) != 0;
+
+	if (line->create_bytes)
+		return lf_control_source_create(image, line->create_bytes, source, message);
+	return lf_control_source_open(image, read_only, source, message);
+}
+
+int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
+	const char *name, struct lf_control_device *device)
+{
+	union lf_control_request request = {.connect = line->connect};
+	struct lf_control_source source;
+	union lf_control_reply reply;
+	struct lf_message message = {""};
+	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+	enum lf_error error;
+	int status;
+
+	if (name && !lf_control_set_text(&request.connect.name, name))
+		return lf_report(line, name, "no name for a device: up to 61 letters, digits, '.', '_' or '-'",
+			LF_EXIT_FAILED);
+	error = open_image(line, image, &source, &message);
+	if (error != LF_OK)
+		return lf_report(line, image, message.text, lf_exit_of_error(error));
+	handles[0] = source.fd;
+	request.header.command = LF_CONTROL_CONNECT;
+	lf_control_set_text(&request.connect.path, source.path);
+	status = lf_session_call(line, client, image, &request, handles, CALL_MS, &reply);
+	close(source.fd);
+	if (status != LF_EXIT_DONE) {
+		if (source.created)
+			unlink(source.path);
+		return status;
+	}
+	*device = reply.one.device;
+	lf_talk(line, "%s is %s, LUN %u%s%s", source.path, device->id.bytes, device->lun,
+		device->url.length ? ", " : "", device->url.bytes);
+	return LF_EXIT_DONE;
+}
+
+int lf_verb_connect(const struct lf_command_line *line)
+{
+	const char *name = line->operand_count > 1 ? line->operands[1] : NULL;
+	struct lf_control_device device;
+	struct lf_client *client;
+	int status;
+
+	client = lf_session_open(line, &status);
+	if (!client)
+		return status;
+	status = lf_connect_image(line, client, line->operands[0], name, &device);
+	lf_session_close(client);
+	if (status != LF_EXIT_DONE)
+		return status;
+	if (line->json)
+		lf_json_print(stdout, lf_json_devices(&device, 1));
+	else
+		printf("%s\n", device.id.bytes);
+	return lf_output_end(line, status);
+}
+
+/* ---- Fetching ---- */
+
+static int fetch_all(const struct lf_command_line *line, struct lf_client *client, struct devices *devices)
+{
+	union lf_control_request request = {0};
+	struct lf_control_device device;
+	union lf_control_reply reply;
+	int status;
+
+	do {
+		request.header.command = LF_CONTROL_LIST;
+		status = lf_session_call(line, client, NULL, &request, NULL, CALL_MS, &reply);
+		for (uint32_t i = 0; status == LF_EXIT_DONE && i < reply.page.count; i++) {
+			if (!lf_control_decode_device(client->reply, i, &device) ||
+				device.number <= request.list.after)
+				return lf_report(line, NULL, "the adapter's list makes no sense", LF_EXIT_FAILED);
+			request.list.after = device.number;
+			status = devices_add(line, devices, &device);
+		}
+	} while (status == LF_EXIT_DONE && reply.page.more && reply.page.count > 0);
+	return status;
+}
+
+/* The ID as typed, and as a path when it is one here. */
+static int fill_select(const struct lf_command_line *line, const char *id, union lf_control_request *request)
+{
+	char path[PATH_MAX];
+
+	memset(request, 0, sizeof(*request));
+	if (*id == '\0' || !lf_control_set_text(&request->select.id, id))
+		return lf_report(line, id, "no such device: lungfish list shows those that are connected",
+			LF_EXIT_NOT_FOUND);
+	if (realpath(id, path) && !lf_control_set_text(&request->select.path, path))
+		lf_control_set_text(&request->select.path, "");
+	return LF_EXIT_DONE;
+}
+
+static int fetch_one(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *device)
+{
+	union lf_control_request request;
+	union lf_control_reply reply;
+	int status = fill_select(line, id, &request);
+
+	if (status != LF_EXIT_DONE)
+		return status;
+	request.header.command = LF_CONTROL_SHOW;
+	status = lf_session_call(line, client, id, &request, NULL, CALL_MS, &reply);
+	if (status == LF_EXIT_DONE)
+		*device = reply.one.device;
+	return status;
+}
+
+/* ---- Several at once: one exit status ---- */
+
+struct tally {
+	uint32_t tried, failed;
+	int status; /* of the last that failed */
+};
+
+static void count(struct tally *tally, int status)
+{
+	tally->tried++;
+	if (status == LF_EXIT_DONE)
+		return;
+	tally->failed++;
+	tally->status = status;
+}
+
+static int exit_of(const struct tally *tally)
+{
+	if (tally->failed == 0)
+		return LF_EXIT_DONE;
+	return tally->tried > 1 ? (int)LF_EXIT_SOME_FAILED : tally->status;
+}
+
+/* ---- disconnect ---- */
+
+/* One device that is waited for on a connection of its own, so that a slow one keeps no other. */
+struct departure {
+	struct lf_client *client;
+	const char *id;
+	union lf_control_request request;
+};
+
+static int departure_begin(const struct lf_command_line *line, const char *id, struct departure *departure)
+{
+	int status = fill_select(line, id, &departure->request);
+
+	departure->id = id;
+	departure->client = NULL;
+	if (status != LF_EXIT_DONE)
+		return status;
+	departure->client = lf_session_open(line, &status);
+	if (!departure->client)
+		return status;
+	departure->request.header.command = LF_CONTROL_DISCONNECT;
+	departure->request.select.flags = line->force ? LF_CONTROL_FORCE : 0;
+	departure->request.select.timeout_ms = DEPARTURE_MS;
+	lf_client_send(departure->client, &departure->request, NULL);
+	return LF_EXIT_DONE;
+}
+
+static int departure_end(const struct lf_command_line *line, struct departure *departure, struct devices *gone)
+{
+	union lf_control_reply reply;
+	int status = lf_session_wait(line, departure->client, departure->id, LF_CONTROL_DISCONNECT,
+		DEPARTURE_MS + CALL_MS, &reply);
+
+	lf_session_close(departure->client);
+	if (status != LF_EXIT_DONE)
+		return status;
+	lf_talk(line, "%s is gone", reply.one.device.id.bytes);
+	return devices_add(line, gone, &reply.one.device);
+}
+
+static void disconnect_some(const struct lf_command_line *line, char **ids, uint32_t id_count,
+	struct tally *tally, struct devices *gone)
+{
+	struct departure departures[DEPARTURES_AT_ONCE];
+
+	for (uint32_t i = 0; i < id_count; i++) {
+		int status = departure_begin(line, ids[i], &departures[i]);
+		if (status != LF_EXIT_DONE)
+			count(tally, status);
+	}
+	for (uint32_t i = 0; i < id_count; i++) {
+		if (departures[i].client)
+			count(tally, departure_end(line, &departures[i], gone));
+	}
+}
+
+/* The IDs of all devices, for --all: an array of texts in one piece of memory. */
+static int all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_count)
+{
+	struct devices devices = {0};
+	struct lf_client *client;
+	int status;
+	char *texts;
+
+	client = lf_session_open(line, &status);
+	if (!client)
+		return status;
+	status = fetch_all(line, client, &devices);
+	lf_session_close(client);
+	*id_count = devices.count;
+	*ids = malloc((devices.count + 1) * (sizeof(**ids) + sizeof(devices.at->id.bytes)));
+	if (status == LF_EXIT_DONE && !*ids)
+		status = lf_report(line, NULL, "out of memory", LF_EXIT_FAILED);
+	texts = (char *)(*ids + devices.count + 1);
+	for (uint32_t i = 0; status == LF_EXIT_DONE && i < devices.count; i++) {
+		(*ids)[i] = texts + i * sizeof(devices.at->id.bytes);
+		memcpy((*ids)[i], devices.at[i].id.bytes, sizeof(devices.at->id.bytes));
+	}
+	free(devices.at);
+	return status;
+}
+
+int lf_verb_disconnect(const struct lf_command_line *line)
+{
+	uint32_t id_count = (uint32_t)line->operand_count;
+	struct devices gone = {0};
+	struct tally tally = {0};
+	char **every = NULL, **ids = line->operands;
+	int status = LF_EXIT_DONE;
+
+	if (line->all) {
+		status = all_ids(line, &every, &id_count);
+		ids = every;
+	}
+	for (uint32_t at = 0; status == LF_EXIT_DONE && at < id_count; at += DEPARTURES_AT_ONCE) {
+		disconnect_some(line, ids + at, lf_min(id_count - at, (uint32_t)DEPARTURES_AT_ONCE), &tally, &gone);
+		/* Without an adapter there is nothing to try again. */
+		if (tally.status == LF_EXIT_NO_ADAPTER)
+			break;
+	}
+	if (line->json && status == LF_EXIT_DONE)
+		lf_json_print(stdout, lf_json_devices(gone.at, gone.count));
+	free(every);
+	free(gone.at);
+	return status != LF_EXIT_DONE ? status : lf_output_end(line, exit_of(&tally));
+}
+
+/* ---- list and show ---- */
+
+int lf_verb_list(const struct lf_command_line *line)
+{
+	const struct lf_column **columns;
+	struct devices devices = {0};
+	struct lf_control_device device;
+	struct tally tally = {0};
+	struct lf_client *client;
+	uint32_t column_count;
+	int status;
+
+	if (!lf_columns_choose(line, &columns, &column_count))
+		return LF_EXIT_USAGE;
+	client = lf_session_open(line, &status);
+	if (client && line->operand_count == 0)
+		status = fetch_all(line, client, &devices);
+	for (int i = 0; client && i < line->operand_count; i++) {
+		status = fetch_one(line, client, line->operands[i], &device);
+		if (status == LF_EXIT_DONE)
+			status = devices_add(line, &devices, &device);
+		count(&tally, status);
+	}
+	if (client) {
+		lf_session_close(client);
+		if (line->operand_count > 0)
+			status = exit_of(&tally);
+		if (line->json)
+			lf_json_print(stdout, lf_json_devices(devices.at, devices.count));
+		else if (devices.count > 0 || line->operand_count == 0)
+			lf_columns_print(line, columns, column_count, devices.at, devices.count);
+		status = lf_output_end(line, status);
+	}
+	free(columns);
+	free(devices.at);
+	return status;
+}
+
+int lf_verb_show(const struct lf_command_line *line)
+{
+	struct lf_control_device device;
+	struct lf_client *client;
+	int status;
+
+	client = lf_session_open(line, &status);
+	if (!client)
+		return status;
+	status = fetch_one(line, client, line->operands[0], &device);
+	lf_session_close(client);
+	if (status != LF_EXIT_DONE)
+		return status;
+	if (line->json)
+		lf_json_print(stdout, lf_json_devices(&device, 1));
+	else
+		lf_columns_show(line, &device);
+	return lf_output_end(line, status);
+}

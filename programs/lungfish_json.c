@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lungfish_json.c: devices as JSON: names once given stay, what is not there is null, sizes are bytes. */
+#include "programs/lungfish.h"
+
+#define SCHEMA 1
+
+struct json_object *lf_json_new(void)
+{
+	struct json_object *root = json_object_new_object();
+
+	json_object_object_add(root, "schema", json_object_new_int(SCHEMA));
+	return root;
+}
+
+static void add_text(struct json_object *to, const char *key, const char *text)
+{
+	json_object_object_add(to, key, *text ? json_object_new_string(text) : NULL);
+}
+
+static void add_number(struct json_object *to, const char *key, uint64_t number)
+{
+	json_object_object_add(to, key, json_object_new_uint64(number));
+}
+
+static void add_flag(struct json_object *to, const char *key, bool flag)
+{
+	json_object_object_add(to, key, json_object_new_boolean(flag));
+}
+
+struct json_object *lf_json_device(const struct lf_control_device *device)
+{
+	struct json_object *object = json_object_new_object();
+	char text[40];
+
+	add_text(object, "id", device->id.bytes);
+	add_number(object, "number", device->number);
+	snprintf(text, sizeof(text), "%u:%u:%u", device->bus, device->target, device->lun);
+	add_text(object, "address", text);
+	add_number(object, "lun", device->lun);
+	add_text(object, "type", lf_format_type(device->type));
+	add_number(object, "size", device->block_count * device->block_size);
+	add_number(object, "block_size", device->block_size);
+	add_number(object, "physical_size", device->physical_block_size);
+	add_text(object, "blk", lf_format_block(device));
+	add_flag(object, "read_only", device->flags & LF_CONTROL_DEVICE_READ_ONLY);
+	add_flag(object, "removable", device->flags & LF_CONTROL_DEVICE_REMOVABLE);
+	add_text(object, "state", lf_format_state(device->state));
+	add_text(object, "image", device->image.bytes);
+	add_text(object, "via", device->url.length ? "iscsi" : "");
+	add_text(object, "iscsi_url", device->url.bytes);
+	json_object_object_add(object, "device", NULL);
+	add_number(object, "sessions", device->sessions);
+	add_number(object, "in_flight", device->in_flight);
+	add_text(object, "serial", device->serial.bytes);
+	snprintf(text, sizeof(text), "3%015llx", (unsigned long long)device->identifier);
+	add_text(object, "naa", text);
+	add_text(object, "vendor", device->vendor.bytes);
+	add_text(object, "product", device->product.bytes);
+	add_text(object, "revision", device->revision.bytes);
+	/* SBC-4 6.6.2: 1 does not rotate. Here 0 says so, and null is unknown. */
+	json_object_object_add(object, "rotation_rpm",
+		device->rotation == 0 ? NULL : json_object_new_int(device->rotation == 1 ? 0 : device->rotation));
+	add_flag(object, "unmap", device->flags & LF_CONTROL_DEVICE_UNMAP);
+	return object;
+}
+
+struct json_object *lf_json_devices(const struct lf_control_device *devices, uint32_t count)
+{
+	struct json_object *root = lf_json_new(), *array = json_object_new_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		json_object_array_add(array, lf_json_device(&devices[i]));
+	json_object_object_add(root, "devices", array);
+	return root;
+}
+
+void lf_json_print(FILE *out, struct json_object *object)
+{
+	fprintf(out, "%s\n",
+		json_object_to_json_string_ext(object,
+			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lungfishd.h: what the files of the daemon share: its options. */
+#ifndef LF_PROGRAMS_LUNGFISHD_H
+#define LF_PROGRAMS_LUNGFISHD_H
+
+#include "platform/platform.h"
+
+#define LF_DAEMON_PORTALS_MAX 16
+
+struct lf_daemon_portal {
+	char host[256];
+	uint16_t port, tag;
+};
+
+struct lf_daemon_options {
+	struct lf_daemon_portal portals[LF_DAEMON_PORTALS_MAX];
+	uint32_t portal_count; /* 0: the defaults */
+	const char *iqn;       /* NULL: made from the host's name */
+	const char *socket;    /* NULL: the default */
+	bool quiet, verbose, read_only;
+	uint32_t block_size;
+	char **images; /* of argv */
+	int image_count;
+};
+
+/* Returns -1 to go on; else the exit status, after the help or a message. */
+int lf_daemon_parse(int argc, char **argv, struct lf_daemon_options *options);
+
+/* HOST:PORT[,TAG], [ADDRESS]:PORT[,TAG], or without :PORT. */
+bool lf_daemon_parse_portal(const char *text, struct lf_daemon_portal *portal);
+
+/* To whoever started us, when $NOTIFY_SOCKET says that somebody waits: sd_notify(3)'s protocol. */
+void lf_daemon_notify(const char *text);
+
+#endif
