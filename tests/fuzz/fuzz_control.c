@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fuzz_control.c: control messages from a hostile peer: the decoders, and the handler over a real adapter. The first
+ * byte of an input chooses: raw bytes as one message, or a row of requests that are made well-formed in their outer
+ * shape, so that what is behind the codec is reached, too.
+ */
+#include "control/handler.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define REQUESTS_MAX 16
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- A store without a file ---- */
+
+struct lf_store {
+	int fd;
+};
+
+static enum lf_error plain_open(const struct lf_source *source, struct lf_store **store, struct lf_store_info *info,
+	struct lf_message *message)
+{
+	(void)message;
+	*store = calloc(1, sizeof(**store));
+	(*store)->fd = (int)source->handle;
+	memset(info, 0, sizeof(*info));
+	info->block_size = source->block_size ? source->block_size : 512;
+	info->physical_block_size = source->physical_block_size ? source->physical_block_size : info->block_size;
+	info->block_count = 8;
+	info->read_only = source->read_only;
+	return LF_OK;
+}
+
+static void plain_submit(struct lf_store *store, struct lf_io *io)
+{
+	(void)store;
+	io->error = LF_OK;
+	io->done(io);
+}
+
+static void plain_close(struct lf_store *store)
+{
+	close(store->fd);
+	free(store);
+}
+
+static const struct lf_store_ops plain_ops = {"plain", plain_open, plain_submit, NULL, plain_close};
+
+/* ---- The adapter, made once; what an input connects goes when it ends ---- */
+
+static struct lf_loop *loop;
+static struct lf_adapter *adapter;
+static struct lf_call call;
+static bool answered;
+static uint8_t reply_bytes[LF_CONTROL_MESSAGE_MAX];
+
+static void call_answered(struct lf_call *one)
+{
+	static const enum lf_control_command commands[] = {LF_CONTROL_IDENTIFY, LF_CONTROL_CONNECT,
+		LF_CONTROL_DISCONNECT, LF_CONTROL_LIST, LF_CONTROL_SHOW, LF_CONTROL_STATUS};
+	union lf_control_reply reply;
+	struct lf_message message;
+	bool understood = false;
+
+	/* Whatever is answered, our own client understands it. */
+	for (uint32_t i = 0; i < lf_count_of(commands); i++)
+		understood = understood ||
+			     lf_control_decode_reply(one->reply, one->reply_length, commands[i], &reply, &message);
+	lf_assert(understood);
+	lf_assert(!answered);
+	answered = true;
+	if (lf_loop_current())
+		lf_loop_stop(loop);
+}
+
+static void serve(struct lf_handler *handler, const uint8_t *bytes, size_t length, bool with_image)
+{
+	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+
+	if (with_image) {
+		handles[0] = memfd_create("image", MFD_CLOEXEC);
+		lf_assert(handles[0] >= 0);
+	}
+	memset(&call, 0, sizeof(call));
+	call.reply = reply_bytes;
+	call.answered = call_answered;
+	answered = false;
+	lf_handler_serve(handler, &call, bytes, length, handles);
+	while (!answered)
+		lf_loop_run(loop);
+	if (with_image)
+		lf_assert(call.command == LF_CONTROL_CONNECT || fcntl(handles[0], F_GETFD) < 0);
+}
+
+/* A text field from the input: its length and bytes; what it holds is the fuzzer's choice. */
+static size_t take_text(const uint8_t **data, size_t *size, uint8_t *field, size_t capacity)
+{
+	size_t length = *size ? (*data)[0] : 0;
+
+	if (*size) {
+		++*data;
+		--*size;
+	}
+	length = lf_min(lf_min(length, *size), capacity - 1);
+	field[0] = (uint8_t)length;
+	memcpy(field + 2, *data, length);
+	*data += length;
+	*size -= length;
+	return length;
+}
+
+static size_t take_bytes(const uint8_t **data, size_t *size, uint8_t *to, size_t length)
+{
+	length = lf_min(length, *size);
+	memcpy(to, *data, length);
+	*data += length;
+	*size -= length;
+	return length;
+}
+
+static size_t make_request(const uint8_t **data, size_t *size, uint8_t *bytes)
+{
+	struct lf_control_header header = {
+		.magic = LF_CONTROL_MAGIC, .version = LF_CONTROL_VERSION, .size = sizeof(header)};
+
+	header.command = (uint16_t)((*data)[0] % 8);
+	++*data;
+	--*size;
+	memset(bytes, 0, LF_CONTROL_MESSAGE_MAX);
+	if (header.command == LF_CONTROL_CONNECT) {
+		header.size = sizeof(struct lf_control_connect);
+		take_bytes(data, size, bytes + sizeof(header), 26);
+		take_text(data, size, bytes + offsetof(struct lf_control_connect, name), 62);
+		take_text(data, size, bytes + offsetof(struct lf_control_connect, vendor), 14);
+		take_text(data, size, bytes + offsetof(struct lf_control_connect, product), 22);
+		take_text(data, size, bytes + offsetof(struct lf_control_connect, serial), 38);
+		take_text(data, size, bytes + offsetof(struct lf_control_connect, path), 255);
+	} else if (header.command == LF_CONTROL_DISCONNECT || header.command == LF_CONTROL_SHOW) {
+		header.size = sizeof(struct lf_control_select);
+		take_bytes(data, size, bytes + sizeof(header), 1);
+		bytes[20] = 1;
+		take_text(data, size, bytes + offsetof(struct lf_control_select, id), 255);
+		take_text(data, size, bytes + offsetof(struct lf_control_select, path), 255);
+	} else if (header.command == LF_CONTROL_LIST) {
+		header.size = sizeof(struct lf_control_list);
+		take_bytes(data, size, bytes + sizeof(header), 4);
+	}
+	memcpy(bytes, &header, sizeof(header));
+	return header.size;
+}
+
+static void stopped(void *context)
+{
+	lf_loop_stop(context);
+}
+
+static void stop(struct lf_devices *devices)
+{
+	lf_devices_stop(devices, stopped, loop);
+	lf_loop_run(loop);
+	lf_devices_destroy(devices);
+}
+
+static void decode_as_reply(const uint8_t *data, size_t size)
+{
+	union lf_control_reply reply;
+	struct lf_control_device device;
+	struct lf_control_event event;
+	struct lf_message message;
+
+	for (uint32_t command = 0; command < 8; command++) {
+		if (!lf_control_decode_reply(data, size, (enum lf_control_command)command, &reply, &message) ||
+			reply.header.status != LF_CONTROL_OK)
+			continue;
+		for (uint32_t i = 0; command == LF_CONTROL_LIST && i < reply.page.count; i++)
+			lf_control_decode_device(data, i, &device);
+		for (uint32_t i = 0; command == LF_CONTROL_STATUS && i < reply.state.event_count; i++)
+			lf_control_decode_event(data, i, &event);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t bytes[LF_CONTROL_MESSAGE_MAX];
+	struct lf_adapter_options adapter_options = {0};
+	struct lf_devices_options options = {.store_ops = &plain_ops};
+	struct lf_handler_options handler_options = {.release = "0", .engine = "none", .loop_count = 1};
+	struct lf_handler handler;
+
+	if (size == 0)
+		return 0;
+	if (!loop) {
+		loop = lf_loop_create(0, false, NULL);
+		adapter = lf_adapter_create(&adapter_options);
+		lf_assert(loop && adapter);
+	}
+	options.adapter = adapter;
+	options.loop = handler_options.loop = loop;
+	handler_options.devices = lf_devices_create(&options);
+	lf_assert(handler_options.devices);
+	lf_handler_init(&handler, &handler_options);
+	if (data[0] & 1) {
+		serve(&handler, data + 1, size - 1, data[0] & 2);
+		decode_as_reply(data + 1, size - 1);
+	} else {
+		bool with_image = !(data[0] & 2);
+		data++;
+		size--;
+		for (uint32_t i = 0; i < REQUESTS_MAX && size > 0; i++) {
+			size_t length = make_request(&data, &size, bytes);
+			serve(&handler, bytes, length, with_image);
+		}
+	}
+	stop(handler_options.devices);
+	return 0;
+}

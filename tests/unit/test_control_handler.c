@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_control_handler.c: requests against a real adapter on a real loop, over a store that can hold its answers. */
+#include "control/handler.h"
+#include "tests/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define NS_IN_MS   UINT64_C(1000000)
+#define FOREVER_MS 60000
+
+/* ---- A store that answers when it is told to ---- */
+
+struct lf_store {
+	int fd;
+	struct lf_io *held;
+};
+
+static bool hold_reads, fail_flush;
+static struct lf_store *last_store;
+static uint32_t flushes, closes;
+
+static enum lf_error slow_open(const struct lf_source *source, struct lf_store **store, struct lf_store_info *info,
+	struct lf_message *message)
+{
+	off_t size = lseek((int)source->handle, 0, SEEK_END);
+
+	if (size <= 0) {
+		lf_message_set(message, "%s: it is empty: give it a size", source->path);
+		return LF_E_INVALID;
+	}
+	*store = last_store = calloc(1, sizeof(**store));
+	(*store)->fd = (int)source->handle;
+	memset(info, 0, sizeof(*info));
+	info->block_size = info->physical_block_size = source->block_size ? source->block_size : 512;
+	info->block_count = (uint64_t)size / info->block_size;
+	info->read_only = source->read_only;
+	return LF_OK;
+}
+
+static void slow_submit(struct lf_store *store, struct lf_io *io)
+{
+	io->error = LF_OK;
+	if (io->op == LF_OP_FLUSH) {
+		flushes++;
+		if (fail_flush)
+			io->error = LF_E_IO;
+	}
+	if (io->op == LF_OP_READ && hold_reads)
+		store->held = io;
+	else
+		io->done(io);
+}
+
+static void slow_release(struct lf_store *store)
+{
+	struct lf_io *io = store->held;
+
+	store->held = NULL;
+	io->done(io);
+}
+
+static void slow_close(struct lf_store *store)
+{
+	closes++;
+	close(store->fd);
+	free(store);
+}
+
+static const struct lf_store_ops slow_ops = {"slow", slow_open, slow_submit, NULL, slow_close};
+
+/* ---- An adapter, and one client ---- */
+
+static struct lf_loop *loop;
+static struct lf_adapter *adapter;
+static struct lf_devices *devices;
+static struct lf_handler handler;
+static struct lf_message message;
+
+struct asker {
+	struct lf_call call;
+	bool answered;
+	union lf_control_reply reply;
+	uint8_t bytes[LF_CONTROL_MESSAGE_MAX];
+};
+
+static struct asker one, two;
+
+static bool edge_portal(void *context, uint32_t index, struct lf_control_portal *portal)
+{
+	(void)context;
+	memset(portal, 0, sizeof(*portal));
+	lf_control_set_text(&portal->address, index == 0 ? "0.0.0.0:3260" : "[::1]:3261");
+	portal->tag = (uint16_t)(index + 1);
+	return index < 2;
+}
+
+static void set_up(void)
+{
+	struct lf_devices_options options = {
+		.store_ops = &slow_ops, .edge = {"iqn.2026-01.io.lungfish:test", NULL, edge_portal, NULL}};
+	struct lf_handler_options handler_options = {.release = "1.2.3", .engine = "threads", .loop_count = 1};
+	struct lf_adapter_options adapter_options = {0};
+
+	hold_reads = fail_flush = false;
+	flushes = closes = 0;
+	loop = lf_loop_create(0, false, &message);
+	adapter = lf_adapter_create(&adapter_options);
+	options.adapter = adapter;
+	options.loop = handler_options.loop = loop;
+	devices = lf_devices_create(&options);
+	handler_options.devices = devices;
+	lf_handler_init(&handler, &handler_options);
+}
+
+static void stop_loop(void *context)
+{
+	lf_loop_stop(context);
+}
+
+static void stop_devices(struct lf_post *post)
+{
+	(void)post;
+	lf_devices_stop(devices, stop_loop, loop);
+}
+
+static void tear_down(void)
+{
+	struct lf_post post = {.run = stop_devices};
+
+	lf_loop_post(loop, &post);
+	lf_loop_run(loop);
+	lf_devices_destroy(devices);
+	lf_adapter_destroy(adapter);
+	lf_loop_destroy(loop);
+}
+
+static void answered(struct lf_call *call)
+{
+	struct asker *asker = lf_container(call, struct asker, call);
+
+	asker->answered = true;
+	if (!lf_control_decode_reply(
+		    call->reply, call->reply_length, (enum lf_control_command)call->command, &asker->reply, &message))
+		memset(&asker->reply, 0xff, sizeof(asker->reply));
+	if (lf_loop_current())
+		lf_loop_stop(loop);
+}
+
+/* Does not wait: run_until_answered does. */
+static void ask(struct asker *asker, union lf_control_request *request, int fd)
+{
+	int handles[LF_CONTROL_HANDLES_MAX] = {fd, -1};
+	uint8_t bytes[sizeof(*request)];
+	size_t length = lf_control_encode_request(request, bytes, sizeof(bytes));
+
+	memset(&asker->call, 0, sizeof(asker->call));
+	asker->answered = false;
+	asker->call.reply = asker->bytes;
+	asker->call.answered = answered;
+	lf_handler_serve(&handler, &asker->call, bytes, length, handles);
+}
+
+static void run_until_answered(struct asker *asker)
+{
+	do {
+		lf_loop_run(loop);
+	} while (!asker->answered);
+}
+
+static int image(const char *name, off_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	return ftruncate(fd, size) == 0 ? fd : -1;
+}
+
+static uint32_t connect_image(const char *path, int fd, uint32_t flags)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_CONNECT;
+	request.connect.lun = UINT32_MAX;
+	request.connect.flags = flags;
+	lf_control_set_text(&request.connect.path, path);
+	ask(&one, &request, fd);
+	return one.reply.header.status;
+}
+
+static void ask_about(struct asker *asker, enum lf_control_command command, const char *id, uint32_t timeout_ms)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = (uint16_t)command;
+	request.select.timeout_ms = timeout_ms;
+	lf_control_set_text(&request.select.id, id);
+	ask(asker, &request, -1);
+}
+
+static uint32_t show(const char *id)
+{
+	ask_about(&one, LF_CONTROL_SHOW, id, 0);
+	return one.reply.header.status;
+}
+
+/* ---- A command that the store holds ---- */
+
+static struct lf_nexus *nexus;
+static struct lf_request command;
+static struct lf_segment segment;
+static uint8_t block[512];
+static bool command_done;
+
+static void done(struct lf_request *request)
+{
+	(void)request;
+	command_done = true;
+}
+
+static void send_command(uint8_t opcode, uint8_t cdb_length, uint8_t blocks)
+{
+	memset(command.cdb, 0, sizeof(command.cdb));
+	command.cdb[0] = opcode;
+	command.cdb[8] = blocks;
+	command.cdb_length = cdb_length;
+	command.nexus = nexus;
+	command.tag++;
+	command.done = done;
+	command.offered_direction = blocks ? LF_DIRECTION_IN : LF_DIRECTION_NONE;
+	command.offered_length = blocks * sizeof(block);
+	command_done = false;
+	if (!lf_begin(&command))
+		return;
+	segment.base = block;
+	segment.length = sizeof(block);
+	command.segments = &segment;
+	command.segment_count = 1;
+	command.data_length = command.data_wanted;
+	lf_submit(&command);
+}
+
+static void hold_a_read(void)
+{
+	struct lf_nexus_options options = {.initiator = "test"};
+
+	memset(&command, 0, sizeof(command));
+	nexus = lf_nexus_open(adapter, &options);
+	/* The first one meets the unit attention of a new nexus. */
+	send_command(0x00, 6, 0);
+	CHECK(command_done);
+	hold_reads = true;
+	send_command(0x28, 10, 1);
+	CHECK(!command_done && last_store->held);
+}
+
+static void release_it(void)
+{
+	slow_release(last_store);
+	CHECK(command_done);
+	lf_nexus_close(nexus);
+}
+
+static void release_later(struct lf_timer *timer)
+{
+	(void)timer;
+	release_it();
+}
+
+/* ---- The cases ---- */
+
+TEST(a_device_is_found_by_every_name_it_has)
+{
+	static const char *const ids[] = {"disk", "1", "/images/disk.img", "0:0:0",
+		"iscsi://127.0.0.1:3260/iqn.2026-01.io.lungfish:test/0", "iscsi://0.0.0.0:3260/iqn.2026-01.io.lungfish:test/0",
+		"iscsi://[::1]:3261/iqn.2026-01.io.lungfish:test/0"};
+
+	set_up();
+	CHECK_EQ(connect_image("/images/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	CHECK_STR(one.reply.one.device.id.bytes, "disk");
+	CHECK_STR(one.reply.one.device.url.bytes, "iscsi://127.0.0.1:3260/iqn.2026-01.io.lungfish:test/0");
+	CHECK_EQ(one.reply.one.device.block_count, 2048);
+	CHECK_EQ(connect_image("/images/other.img", image("b", 1 << 20), 0), LF_CONTROL_OK);
+	for (uint32_t i = 0; i < lf_count_of(ids); i++) {
+		CHECK_EQ(show(ids[i]), LF_CONTROL_OK);
+		CHECK_EQ(one.reply.one.device.number, 1);
+	}
+	CHECK_EQ(show("0:0:7"), LF_CONTROL_NOT_FOUND);
+	CHECK_EQ(show("dis"), LF_CONTROL_NOT_FOUND);
+	tear_down();
+	CHECK_EQ(flushes, 2);
+	CHECK_EQ(closes, 2);
+}
+
+TEST(one_image_is_never_two_units)
+{
+	int fd = image("a", 1 << 20), again = dup(fd);
+
+	set_up();
+	CHECK_EQ(connect_image("/images/disk.img", fd, 0), LF_CONTROL_OK);
+	CHECK_EQ(connect_image("/images/link.img", again, 0), LF_CONTROL_BUSY);
+	CHECK_STR(one.reply.failure.text.bytes, "already connected as disk: disconnect it first");
+	CHECK(fcntl(again, F_GETFD) < 0); /* it was closed */
+	CHECK_EQ(lf_devices_count(devices), 1);
+	tear_down();
+}
+
+TEST(what_the_store_refuses_is_told_without_the_path)
+{
+	int fd = image("a", 0);
+
+	set_up();
+	CHECK_EQ(connect_image("/images/disk.img", fd, 0), LF_CONTROL_INVALID);
+	CHECK_STR(one.reply.failure.text.bytes, "it is empty: give it a size");
+	CHECK(fcntl(fd, F_GETFD) < 0);
+	tear_down();
+}
+
+TEST(a_descriptor_must_allow_what_is_asked)
+{
+	int ends[2], fd;
+
+	set_up();
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CHECK_EQ(connect_image("/images/disk.img", fd, 0), LF_CONTROL_PERMISSION);
+	CHECK(pipe2(ends, O_CLOEXEC) == 0);
+	CHECK_EQ(connect_image("/images/disk.img", ends[0], LF_CONTROL_READ_ONLY), LF_CONTROL_INVALID);
+	close(ends[1]);
+	CHECK_EQ(connect_image("/images", open("/", O_RDONLY | O_CLOEXEC), LF_CONTROL_READ_ONLY), LF_CONTROL_INVALID);
+	CHECK_EQ(connect_image("/images/disk.img", open("/proc/self/exe", O_PATH | O_CLOEXEC), LF_CONTROL_READ_ONLY),
+		LF_CONTROL_PERMISSION);
+	CHECK_EQ(connect_image("/images/disk.img", -1, 0), LF_CONTROL_INVALID);
+	tear_down();
+}
+
+TEST(surplus_descriptors_are_closed)
+{
+	union lf_control_request request;
+	int fd = image("a", 512);
+
+	set_up();
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_LIST;
+	ask(&one, &request, fd);
+	CHECK(one.answered);
+	CHECK(fcntl(fd, F_GETFD) < 0);
+	tear_down();
+}
+
+TEST(numbers_and_luns_are_not_given_again_at_once)
+{
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 512), 0), LF_CONTROL_OK);
+	ask_about(&one, LF_CONTROL_DISCONNECT, "a", FOREVER_MS);
+	run_until_answered(&one);
+	CHECK_EQ(one.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(connect_image("/a.img", image("a", 512), 0), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.number, 2);
+	CHECK_EQ(one.reply.one.device.lun, 1);
+	tear_down();
+}
+
+TEST(a_list_goes_on_where_it_stopped)
+{
+	union lf_control_request request;
+	struct lf_control_device device;
+	char path[32];
+
+	set_up();
+	for (uint32_t i = 1; i <= 30; i++) {
+		snprintf(path, sizeof(path), "/d%u.img", i);
+		CHECK_EQ(connect_image(path, image(path, 512), 0), LF_CONTROL_OK);
+	}
+	memset(&request, 0, sizeof(request));
+	for (uint32_t seen = 0; seen < 30; seen += one.reply.page.count) {
+		request.header.command = LF_CONTROL_LIST;
+		request.list.after = seen;
+		ask(&one, &request, -1);
+		CHECK_EQ(one.reply.header.status, LF_CONTROL_OK);
+		CHECK_EQ(one.reply.page.count, lf_min(30 - seen, (uint32_t)LF_CONTROL_PAGE_DEVICES_MAX));
+		CHECK_EQ(one.reply.page.more, seen + one.reply.page.count < 30);
+		CHECK(lf_control_decode_device(one.bytes, 0, &device));
+		CHECK_EQ(device.number, seen + 1);
+	}
+	tear_down();
+}
+
+TEST(disconnect_waits_for_what_is_in_flight)
+{
+	struct lf_timer timer = {.fired = release_later};
+
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_a_read();
+	ask_about(&two, LF_CONTROL_DISCONNECT, "disk", FOREVER_MS);
+	CHECK(!two.answered);
+	CHECK_EQ(show("disk"), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.state, LF_CONTROL_OFFLINE);
+	lf_loop_timer_set(loop, &timer, lf_time_ns() + 20 * NS_IN_MS);
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(flushes, 1);
+	CHECK_EQ(closes, 1);
+	CHECK_EQ(show("disk"), LF_CONTROL_NOT_FOUND);
+	tear_down();
+}
+
+TEST(a_disconnect_that_takes_too_long_leaves_the_unit_offline_until_it_is_gone)
+{
+	struct lf_timer timer = {.fired = release_later};
+
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_a_read();
+	ask_about(&one, LF_CONTROL_DISCONNECT, "disk", 20);
+	run_until_answered(&one);
+	CHECK_EQ(one.reply.header.status, LF_CONTROL_TIMED_OUT);
+	CHECK_EQ(show("disk"), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.state, LF_CONTROL_OFFLINE);
+	CHECK_EQ(closes, 0);
+	/* A second one waits for the same departure, and sees its end. */
+	ask_about(&two, LF_CONTROL_DISCONNECT, "disk", FOREVER_MS);
+	lf_loop_timer_set(loop, &timer, lf_time_ns() + 20 * NS_IN_MS);
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(show("disk"), LF_CONTROL_NOT_FOUND);
+	tear_down();
+}
+
+TEST(force_does_not_wait)
+{
+	union lf_control_request request;
+
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_a_read();
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_DISCONNECT;
+	request.select.flags = LF_CONTROL_FORCE;
+	lf_control_set_text(&request.select.id, "disk");
+	ask(&one, &request, -1);
+	CHECK(one.answered);
+	CHECK_EQ(one.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.state, LF_CONTROL_OFFLINE);
+	release_it();
+	tear_down();
+	CHECK_EQ(closes, 1);
+}
+
+TEST(a_client_that_goes_stops_no_departure)
+{
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_a_read();
+	ask_about(&two, LF_CONTROL_DISCONNECT, "disk", FOREVER_MS);
+	lf_handler_forget(&two.call);
+	release_it();
+	tear_down();
+	CHECK(!two.answered);
+	CHECK_EQ(closes, 1);
+}
+
+TEST(a_flush_that_fails_is_told_to_who_disconnects)
+{
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	fail_flush = true;
+	ask_about(&one, LF_CONTROL_DISCONNECT, "disk", FOREVER_MS);
+	run_until_answered(&one);
+	CHECK_EQ(one.reply.header.status, LF_CONTROL_FAILED);
+	CHECK(strstr(one.reply.failure.text.bytes, "may not be on the medium"));
+	CHECK_EQ(lf_devices_count(devices), 0);
+	tear_down();
+}
+
+TEST(a_read_only_unit_is_not_flushed)
+{
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), LF_CONTROL_READ_ONLY), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.flags & LF_CONTROL_DEVICE_READ_ONLY, LF_CONTROL_DEVICE_READ_ONLY);
+	tear_down();
+	CHECK_EQ(flushes, 0);
+	CHECK_EQ(closes, 1);
+}
+
+TEST(status_counts_what_happened)
+{
+	union lf_control_request request;
+	struct lf_control_event event;
+	bool seen = false;
+
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_STATUS;
+	ask(&one, &request, -1);
+	CHECK_EQ(one.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(one.reply.state.devices, 1);
+	CHECK_EQ(one.reply.state.portal_count, 2);
+	CHECK_STR(one.reply.state.release.bytes, "1.2.3");
+	for (uint32_t i = 0; i < one.reply.state.event_count; i++) {
+		CHECK(lf_control_decode_event(one.bytes, i, &event));
+		seen = seen || (strcmp(event.name.bytes, "unit_added") == 0 && event.count > 0);
+	}
+	CHECK(seen);
+	tear_down();
+}

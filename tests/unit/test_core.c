@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_core.c: the task set: aborts, resets, ordered tasks, departures, unit attentions, addresses. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/adapter.h"
+#include "tests/test.h"
+
+#define BLOCKS 1024
+
+/* A store of the test's own: it keeps what it is given until the test lets it go. */
+struct lf_store {
+	pthread_mutex_t mutex;
+	struct lf_link held;
+	uint32_t count, cancelled;
+	bool inline_done;
+};
+
+static void held_submit(struct lf_store *store, struct lf_io *io)
+{
+	if (store->inline_done) {
+		io->done(io);
+		return;
+	}
+	pthread_mutex_lock(&store->mutex);
+	lf_list_append(&store->held, &io->link);
+	store->count++;
+	pthread_mutex_unlock(&store->mutex);
+}
+
+static void held_cancel(struct lf_store *store, struct lf_io *io)
+{
+	pthread_mutex_lock(&store->mutex);
+	lf_list_each(link, after, &store->held)
+		store->cancelled += lf_container(link, struct lf_io, link) == io;
+	pthread_mutex_unlock(&store->mutex);
+}
+
+static bool held_release(struct lf_store *store)
+{
+	pthread_mutex_lock(&store->mutex);
+	struct lf_link *link = lf_list_take(&store->held);
+	store->count -= link != NULL;
+	pthread_mutex_unlock(&store->mutex);
+	if (link == NULL)
+		return false;
+	struct lf_io *io = lf_container(link, struct lf_io, link);
+	io->done(io);
+	return true;
+}
+
+static const struct lf_store_ops held_ops = {.name = "held", .submit = held_submit, .cancel = held_cancel};
+
+/* One command, and what came of it. */
+struct command {
+	struct lf_request request;
+	struct lf_segment segment;
+	uint8_t data[64 * 512];
+	uint32_t ended, hurried;
+	bool begun;
+};
+
+static void command_done(struct lf_request *request)
+{
+	struct command *command = lf_container(request, struct command, request);
+	__atomic_add_fetch(&command->ended, 1, __ATOMIC_SEQ_CST);
+}
+
+static void command_hurry(struct lf_request *request)
+{
+	struct command *command = lf_container(request, struct command, request);
+	__atomic_add_fetch(&command->hurried, 1, __ATOMIC_SEQ_CST);
+}
+
+struct stage {
+	struct lf_adapter *adapter;
+	struct lf_nexus *nexus, *other;
+	struct lf_store store[4];
+	struct lf_lu *lu[4];
+	uint64_t next_tag;
+};
+
+static void stage_add(struct stage *stage, uint32_t i, uint32_t lun)
+{
+	struct lf_lu_options options = {.lun = lun, .serial = "1", .identifier = i + 1};
+	struct lf_store_info info = {.block_count = BLOCKS, .block_size = 512, .physical_block_size = 4096};
+	struct lf_message message;
+
+	pthread_mutex_init(&stage->store[i].mutex, NULL);
+	lf_list_init(&stage->store[i].held);
+	if (lf_lu_add(stage->adapter, &options, &held_ops, &stage->store[i], &info, &stage->lu[i], &message) != LF_OK)
+		abort();
+}
+
+static struct command *begin(struct stage *stage, struct lf_nexus *nexus, uint32_t lun, uint8_t opcode, uint32_t blocks,
+	enum lf_task_attribute attribute)
+{
+	struct command *command = calloc(1, sizeof(*command));
+	struct lf_request *request = &command->request;
+
+	if (command == NULL)
+		abort();
+	request->nexus = nexus;
+	request->lun = (uint64_t)lun << 48;
+	request->tag = ++stage->next_tag;
+	request->cdb[0] = opcode;
+	request->cdb_length = opcode < 0x20 ? 6 : 10;
+	if (opcode == 0x12 || opcode == 0x03)
+		request->cdb[4] = 96;
+	if (opcode == 0x28 || opcode == 0x2a)
+		request->cdb[8] = (uint8_t)blocks;
+	request->task_attribute = attribute;
+	request->offered_direction = opcode == 0x2a ? LF_DIRECTION_OUT : LF_DIRECTION_IN;
+	request->offered_length = blocks * 512ull;
+	request->done = command_done;
+	request->hurry = command_hurry;
+	command->begun = lf_begin(request);
+	return command;
+}
+
+static void submit(struct command *command, bool with_data)
+{
+	struct lf_request *request = &command->request;
+
+	command->segment = (struct lf_segment){command->data, sizeof(command->data)};
+	request->segments = &command->segment;
+	request->segment_count = 1;
+	request->data_length = with_data ? lf_min(request->data_wanted, sizeof(command->data)) : 0;
+	lf_submit(request);
+}
+
+static struct command *send(struct stage *stage, uint8_t opcode, enum lf_task_attribute attribute)
+{
+	struct command *command = begin(stage, stage->nexus, 0, opcode, opcode == 0x35 ? 0 : 8, attribute);
+	if (command->begun)
+		submit(command, true);
+	return command;
+}
+
+static uint32_t sense_of(const struct command *command)
+{
+	const uint8_t *sense = command->request.sense;
+	return (uint32_t)(sense[2] & 15) << 16 | (uint32_t)sense[12] << 8 | sense[13];
+}
+
+static struct command *run_on(struct stage *stage, struct lf_nexus *nexus, uint32_t lun, uint8_t opcode)
+{
+	struct command *command = begin(stage, nexus, lun, opcode, 0, LF_TASK_SIMPLE);
+	if (command->begun)
+		submit(command, true);
+	return command;
+}
+
+/* TEST UNIT READY until there is no unit attention; how many there were. */
+static uint32_t drain(struct stage *stage, struct lf_nexus *nexus, uint32_t lun)
+{
+	for (uint32_t count = 0;; count++) {
+		struct command *ready = run_on(stage, nexus, lun, 0x00);
+		uint8_t status = ready->request.status;
+		free(ready);
+		if (status == LF_STATUS_GOOD || count == 32)
+			return count;
+	}
+}
+
+static struct stage *stage_open(void)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+	struct lf_adapter_options options = {.lane_count = 2, .tasks_per_lane = 64};
+
+	if (stage == NULL)
+		abort();
+	stage->adapter = lf_adapter_create(&options);
+	stage_add(stage, 0, LF_LUN_ANY);
+	stage_add(stage, 1, LF_LUN_ANY);
+	stage->nexus = lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "one"});
+	stage->other = lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "two"});
+	drain(stage, stage->nexus, 0);
+	drain(stage, stage->nexus, 1);
+	drain(stage, stage->other, 0);
+	return stage;
+}
+
+static void removal_done(struct lf_removal *removal)
+{
+	(void)removal;
+}
+
+static void stage_close(struct stage *stage)
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		struct lf_removal removal = {.done = removal_done};
+		if (stage->lu[i] == NULL)
+			continue;
+		lf_lu_remove(stage->lu[i], &removal);
+		lf_lu_free(stage->lu[i]);
+	}
+	lf_nexus_close(stage->nexus);
+	lf_nexus_close(stage->other);
+	lf_adapter_destroy(stage->adapter);
+	free(stage);
+}
+
+struct tmf {
+	struct lf_tmf tmf;
+	uint32_t answered;
+};
+
+static void tmf_done(struct lf_tmf *tmf)
+{
+	lf_container(tmf, struct tmf, tmf)->answered++;
+}
+
+static struct tmf *manage(struct stage *stage, enum lf_tmf_function function, uint32_t lun, uint64_t tag)
+{
+	struct tmf *tmf = calloc(1, sizeof(*tmf));
+
+	if (tmf == NULL)
+		abort();
+	tmf->tmf = (struct lf_tmf){.nexus = stage->nexus,
+		.function = function,
+		.lun = (uint64_t)lun << 48,
+		.tag = tag,
+		.done = tmf_done};
+	lf_tmf_submit(&tmf->tmf);
+	return tmf;
+}
+
+TEST(new_nexus_meets_power_on_once)
+{
+	struct stage *stage = stage_open();
+	struct lf_nexus *third = lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "three"});
+	struct command *inquiry = run_on(stage, third, 0, 0x12);
+	CHECK_EQ(inquiry->request.status, LF_STATUS_GOOD);
+	struct command *ready = run_on(stage, third, 0, 0x00);
+	CHECK_EQ(ready->request.status, LF_STATUS_CHECK_CONDITION);
+	CHECK_EQ(sense_of(ready), 0x062900);
+	CHECK_EQ(drain(stage, third, 0), 0);
+	free(inquiry);
+	free(ready);
+	lf_nexus_close(third);
+	stage_close(stage);
+}
+
+TEST(abort_answers_after_the_store_gave_the_buffer_back)
+{
+	struct stage *stage = stage_open();
+	struct command *read = send(stage, 0x28, LF_TASK_SIMPLE);
+	CHECK_EQ(read->ended, 0);
+	struct tmf *abort_task = manage(stage, LF_TMF_ABORT_TASK, 0, read->request.tag);
+	CHECK_EQ(abort_task->answered, 0);
+	CHECK_EQ(read->ended, 0);
+	CHECK_EQ(stage->store[0].cancelled, 1);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(read->ended, 1);
+	CHECK_EQ(abort_task->answered, 1);
+	CHECK_EQ(abort_task->tmf.response, LF_TMF_COMPLETE);
+	struct tmf *again = manage(stage, LF_TMF_ABORT_TASK, 0, read->request.tag);
+	CHECK_EQ(again->answered, 1);
+	CHECK_EQ(again->tmf.response, LF_TMF_NO_SUCH_TASK);
+	struct tmf *nowhere = manage(stage, LF_TMF_ABORT_TASK, 99, 1);
+	CHECK_EQ(nowhere->tmf.response, LF_TMF_NO_SUCH_LUN);
+	free(read);
+	free(abort_task);
+	free(again);
+	free(nowhere);
+	stage_close(stage);
+}
+
+TEST(abort_of_a_write_whose_data_is_on_the_wire_ends_it_at_submit)
+{
+	struct stage *stage = stage_open();
+	struct command *write = begin(stage, stage->nexus, 0, 0x2a, 8, LF_TASK_SIMPLE);
+	CHECK(write->begun);
+	CHECK_EQ(write->request.data_wanted, 4096);
+	struct tmf *abort_task = manage(stage, LF_TMF_ABORT_TASK, 0, write->request.tag);
+	CHECK_EQ(write->hurried, 1);
+	CHECK_EQ(write->ended, 0);
+	CHECK(lf_request_is_marked(&write->request));
+	submit(write, false);
+	CHECK_EQ(write->ended, 1);
+	CHECK_EQ(write->request.status, LF_STATUS_TASK_ABORTED);
+	CHECK_EQ(abort_task->answered, 1);
+	CHECK_EQ(stage->store[0].count, 0);
+	free(write);
+	free(abort_task);
+	stage_close(stage);
+}
+
+TEST(ordered_task_waits_for_older_and_holds_younger)
+{
+	struct stage *stage = stage_open();
+	struct command *older = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct command *ordered = send(stage, 0x28, LF_TASK_ORDERED);
+	struct command *younger = send(stage, 0x28, LF_TASK_SIMPLE);
+	CHECK_EQ(stage->store[0].count, 1);
+	struct command *head = send(stage, 0x28, LF_TASK_HEAD_OF_QUEUE);
+	CHECK_EQ(stage->store[0].count, 2);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(older->ended, 1);
+	CHECK_EQ(stage->store[0].count, 2); /* head and ordered */
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(head->ended, 1);
+	CHECK_EQ(younger->ended, 0);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(ordered->ended, 1);
+	CHECK_EQ(stage->store[0].count, 1);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(younger->ended, 1);
+	struct command *last = send(stage, 0x28, LF_TASK_SIMPLE);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(last->ended, 1);
+	free(older);
+	free(ordered);
+	free(younger);
+	free(head);
+	free(last);
+	stage_close(stage);
+}
+
+TEST(a_long_queue_of_ordered_tasks_runs_in_order_without_recursion)
+{
+	struct stage *stage = stage_open();
+	struct command *first = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct command *queue[40];
+	for (uint32_t i = 0; i < 40; i++)
+		queue[i] = send(stage, 0x28, LF_TASK_ORDERED);
+	CHECK_EQ(stage->store[0].count, 1);
+	stage->store[0].inline_done = true;
+	CHECK(held_release(&stage->store[0]));
+	for (uint32_t i = 0; i < 40; i++) {
+		CHECK_EQ(queue[i]->ended, 1);
+		free(queue[i]);
+	}
+	free(first);
+	stage_close(stage);
+}
+
+TEST(lun_reset_ends_all_and_everyone_hears_of_it)
+{
+	struct stage *stage = stage_open();
+	struct command *read = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct command *ordered = send(stage, 0x28, LF_TASK_ORDERED);
+	struct command *queued = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct tmf *reset = manage(stage, LF_TMF_LUN_RESET, 0, 0);
+	CHECK_EQ(reset->answered, 0);
+	CHECK_EQ(ordered->ended, 1);
+	CHECK_EQ(ordered->request.status, LF_STATUS_TASK_ABORTED);
+	CHECK_EQ(queued->ended, 1);
+	CHECK_EQ(read->ended, 0);
+	struct command *during = send(stage, 0x28, LF_TASK_SIMPLE);
+	CHECK_EQ(stage->store[0].count, 1); /* it waits for the reset */
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(read->ended, 1);
+	CHECK_EQ(reset->answered, 1);
+	CHECK_EQ(stage->store[0].count, 1); /* begun before the attention rose: it runs */
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(during->request.status, LF_STATUS_GOOD);
+	struct command *mine = run_on(stage, stage->nexus, 0, 0x00), *others = run_on(stage, stage->other, 0, 0x00);
+	CHECK_EQ(sense_of(mine), 0x062903);
+	CHECK_EQ(sense_of(others), 0x062903);
+	CHECK_EQ(drain(stage, stage->nexus, 1), 0);
+	struct tmf *target = manage(stage, LF_TMF_TARGET_RESET, 0, 0);
+	CHECK_EQ(target->answered, 1);
+	CHECK_EQ(drain(stage, stage->nexus, 1), 1);
+	free(read);
+	free(ordered);
+	free(queued);
+	free(reset);
+	free(during);
+	free(mine);
+	free(others);
+	free(target);
+	stage_close(stage);
+}
+
+static uint32_t removals;
+
+static void count_removal(struct lf_removal *removal)
+{
+	(void)removal;
+	__atomic_add_fetch(&removals, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(a_unit_that_goes_lets_the_store_finish_and_answers_not_supported)
+{
+	struct stage *stage = stage_open();
+	struct lf_removal removal = {.done = count_removal};
+	struct command *read = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct command *write = begin(stage, stage->nexus, 0, 0x2a, 8, LF_TASK_SIMPLE);
+	removals = 0;
+	lf_lu_remove(stage->lu[0], &removal);
+	CHECK_EQ(removals, 0);
+	CHECK_EQ(write->hurried, 1);
+	submit(write, true);
+	CHECK_EQ(write->request.status, LF_STATUS_CHECK_CONDITION);
+	CHECK_EQ(sense_of(write), 0x052500);
+	struct command *ready = run_on(stage, stage->nexus, 0, 0x00), *inquiry = run_on(stage, stage->nexus, 0, 0x12);
+	CHECK_EQ(sense_of(ready), 0x052500);
+	CHECK_EQ(inquiry->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(inquiry->data[0], 0x7f);
+	struct command *changed = run_on(stage, stage->nexus, 1, 0x00);
+	CHECK_EQ(sense_of(changed), 0x063f0e);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(read->ended, 1);
+	CHECK_EQ(read->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(removals, 1);
+	lf_lu_free(stage->lu[0]);
+	stage->lu[0] = NULL;
+	stage_add(stage, 2, LF_LUN_ANY);
+	CHECK_EQ(lf_lu_lun(stage->lu[2]), 2); /* not 0: somebody may have missed the departure */
+	free(read);
+	free(write);
+	free(ready);
+	free(inquiry);
+	free(changed);
+	stage_close(stage);
+}
+
+TEST(an_address_is_given_again_only_after_all_others)
+{
+	struct stage *stage = stage_open();
+	uint32_t expected = 2;
+
+	for (uint32_t i = 0; i < LF_LUNS_MAX; i++) {
+		struct lf_removal removal = {.done = removal_done};
+		stage_add(stage, 2, LF_LUN_ANY);
+		CHECK_EQ(lf_lu_lun(stage->lu[2]), expected);
+		lf_lu_remove(stage->lu[2], &removal);
+		lf_lu_free(stage->lu[2]);
+		stage->lu[2] = NULL;
+		expected = expected + 1 == LF_LUNS_MAX ? 2 : expected + 1; /* 0 and 1 are in use */
+	}
+	stage_close(stage);
+}
+
+TEST(a_lane_without_room_says_task_set_full)
+{
+	struct stage *stage = stage_open();
+	struct command *all[65];
+
+	for (uint32_t i = 0; i < 64; i++) {
+		all[i] = send(stage, 0x28, LF_TASK_SIMPLE);
+		CHECK_EQ(all[i]->ended, 0);
+	}
+	all[64] = send(stage, 0x28, LF_TASK_SIMPLE);
+	CHECK_EQ(all[64]->ended, 1);
+	CHECK_EQ(all[64]->request.status, LF_STATUS_TASK_SET_FULL);
+	while (held_release(&stage->store[0]))
+		;
+	for (uint32_t i = 0; i < 65; i++) {
+		CHECK_EQ(all[i]->ended, 1);
+		free(all[i]);
+	}
+	stage_close(stage);
+}
+
+/* ---- Many threads: initiators, a store's thread, units that come and go, resets ---- */
+
+static bool storm_over;
+
+struct storm {
+	struct stage *stage;
+	struct lf_nexus *nexus;
+	uint32_t good, failed;
+};
+
+static void *storm_initiator(void *argument)
+{
+	struct storm *storm = argument;
+	static const uint8_t attributes[8] = {0, 0, 0, 0, 0, 0, LF_TASK_ORDERED, LF_TASK_HEAD_OF_QUEUE};
+
+	for (uint32_t i = 0; i < 3000; i++) {
+		struct command command = {.request = {.nexus = storm->nexus, .tag = i, .done = command_done}};
+		struct lf_request *request = &command.request;
+		request->lun = (uint64_t)(i % 3) << 48;
+		request->cdb[0] = i % 5 == 0 ? 0x00 : 0x28;
+		request->cdb_length = i % 5 == 0 ? 6 : 10;
+		request->cdb[8] = i % 5 == 0 ? 0 : 1;
+		request->task_attribute = attributes[i % 8];
+		if (lf_begin(request))
+			submit(&command, true);
+		while (__atomic_load_n(&command.ended, __ATOMIC_SEQ_CST) == 0)
+			;
+		bool fine = request->status == LF_STATUS_GOOD || request->status == LF_STATUS_TASK_ABORTED ||
+			    request->status == LF_STATUS_CHECK_CONDITION;
+		storm->good += request->status == LF_STATUS_GOOD;
+		storm->failed += !fine || command.ended != 1;
+	}
+	return NULL;
+}
+
+static void *storm_store(void *argument)
+{
+	struct stage *stage = argument;
+
+	while (!__atomic_load_n(&storm_over, __ATOMIC_SEQ_CST))
+		for (uint32_t i = 0; i < 2; i++)
+			held_release(&stage->store[i]);
+	return NULL;
+}
+
+static void flag_tmf(struct lf_tmf *tmf)
+{
+	__atomic_add_fetch(&lf_container(tmf, struct tmf, tmf)->answered, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(storm_of_threads_resets_and_departures)
+{
+	struct stage *stage = stage_open();
+	struct storm storms[2] = {{.stage = stage, .nexus = stage->nexus}, {.stage = stage, .nexus = stage->other}};
+	pthread_t threads[2], store;
+
+	storm_over = false;
+	pthread_create(&store, NULL, storm_store, stage);
+	for (uint32_t i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, storm_initiator, &storms[i]);
+	for (uint32_t i = 0; i < 300; i++) {
+		struct lf_removal removal = {.done = count_removal};
+		struct tmf reset = {.tmf = {.nexus = stage->nexus, .function = LF_TMF_LUN_RESET, .done = flag_tmf}};
+		stage->store[2].inline_done = true;
+		stage_add(stage, 2, 2);
+		lf_tmf_submit(&reset.tmf);
+		while (__atomic_load_n(&reset.answered, __ATOMIC_SEQ_CST) == 0)
+			;
+		__atomic_store_n(&removals, 0, __ATOMIC_SEQ_CST);
+		lf_lu_remove(stage->lu[2], &removal);
+		while (__atomic_load_n(&removals, __ATOMIC_SEQ_CST) == 0)
+			;
+		lf_lu_free(stage->lu[2]);
+		stage->lu[2] = NULL;
+	}
+	for (uint32_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	__atomic_store_n(&storm_over, true, __ATOMIC_SEQ_CST);
+	pthread_join(store, NULL);
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK_EQ(storms[i].failed, 0);
+		CHECK(storms[i].good > 0);
+	}
+	stage_close(stage);
+}
