@@ -26,13 +26,13 @@ void lf_adapter_destroy(struct lf_adapter *adapter);
 struct lf_waiter {
 	struct lf_link link;
 	struct lf_link barrier_link;
-	struct lf_lu *lu;             /* tasks of this unit */
-	uint64_t nexus_id;            /* only of this nexus, when not zero */
-	bool one;                     /* only the one with this tag */
+	struct lf_lu *lu;  /* tasks of this unit */
+	uint64_t nexus_id; /* only of this nexus, when not zero */
+	bool one;          /* only the one with this tag */
 	uint64_t tag;
-	uint32_t epoch;               /* only older ones */
+	uint32_t epoch; /* only older ones */
 	uint32_t remaining;
-	bool barrier;                 /* younger tasks of the unit wait for it */
+	bool barrier;                                  /* younger tasks of the unit wait for it */
 	void (*fire_locked)(struct lf_waiter *waiter); /* under the adapter's lock; may be NULL */
 	void (*fire)(struct lf_waiter *waiter);        /* with no lock; may be NULL */
 };
@@ -44,14 +44,15 @@ enum lf_lu_type { LF_LU_DISK = 0x00, LF_LU_CDROM = 0x05, LF_LU_ABSENT = 0x1f };
 /* What a unit says of itself. Strings are copied; printable ASCII; NULL takes the default. */
 struct lf_lu_options {
 	enum lf_lu_type type;
-	uint32_t target;          /* which target it belongs to */
-	uint32_t lun;             /* or LF_LUN_ANY */
-	const char *vendor;       /* 8 characters at most: "LUNGFISH" */
-	const char *product;      /* 16: "VIRTUAL DISK" */
-	const char *revision;     /* 4 */
-	const char *serial;       /* 32: VPD page 80h */
-	uint64_t identifier;      /* the low 60 bits go into the NAA 3h designator; the same image, the same number */
-	uint16_t rotation;        /* SBC-4 6.6.2: 1 not rotating, else rpm; 0 unknown */
+	uint32_t target;      /* which target it belongs to */
+	uint32_t lun;         /* or LF_LUN_ANY */
+	const char *vendor;   /* 8 characters at most: "LUNGFISH" */
+	const char *product;  /* 16: "VIRTUAL DISK" */
+	const char *revision; /* 4 */
+	const char *serial;   /* 32: VPD page 80h */
+	uint64_t identifier; /* the low 60 bits go into the NAA 3h designator; the same image, the same number
+			      */
+	uint16_t rotation;   /* SBC-4 6.6.2: 1 not rotating, else rpm; 0 unknown */
 	bool read_only;
 };
 
@@ -85,7 +86,7 @@ struct lf_lu_facts {
 	bool read_only;
 	uint64_t in_flight;
 	char serial[33], vendor[9], product[17], revision[5];
-	uint64_t identifier;      /* NAA */
+	uint64_t identifier; /* NAA */
 };
 
 void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
@@ -96,16 +97,16 @@ uint32_t lf_lu_target(const struct lf_lu *lu);
 
 /* A target port, as VPD page 83h names it (SPC-4 7.8.6). Lent by the edge for as long as a nexus uses it. */
 struct lf_port {
-	const char *name;         /* "iqn...,t,0x0001", or NULL: no SCSI name string */
-	const char *device_name;  /* "iqn...", or NULL */
-	uint16_t relative_id;     /* relative target port identifier, from 1 */
-	uint8_t protocol;         /* SPC-4 7.6.1: 5 iSCSI; 0xf none */
-	bool quiet_inventory;     /* no 3F/0E unit attentions: this edge has an event of its own for it */
+	const char *name;        /* "iqn...,t,0x0001", or NULL: no SCSI name string */
+	const char *device_name; /* "iqn...", or NULL */
+	uint16_t relative_id;    /* relative target port identifier, from 1 */
+	uint8_t protocol;        /* SPC-4 7.6.1: 5 iSCSI; 0xf none */
+	bool quiet_inventory;    /* no 3F/0E unit attentions: this edge has an event of its own for it */
 };
 
 struct lf_nexus_options {
 	uint32_t target;
-	const char *initiator;    /* for people; copied, 223 characters at most */
+	const char *initiator; /* for people; copied, 223 characters at most */
 	const struct lf_port *port;
 };
 
@@ -135,12 +136,12 @@ enum lf_tmf_response {
 struct lf_tmf {
 	struct lf_nexus *nexus;
 	enum lf_tmf_function function;
-	uint64_t lun, tag;                    /* as in lf_request */
-	enum lf_tmf_response response;        /* out */
+	uint64_t lun, tag;             /* as in lf_request */
+	enum lf_tmf_response response; /* out */
 	/* Once, any thread, after the last done of whatever it ended; must not submit or block. */
 	void (*done)(struct lf_tmf *tmf);
 
-	struct lf_waiter waiter;              /* the core's own from here on */
+	struct lf_waiter waiter; /* the core's own from here on */
 	uint32_t next_lun;
 };
 

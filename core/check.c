@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check.c: the contract between edge, core and store, asserted: debug and test builds have it (LF_CHECKED). */
+/* check.c: the contract between edge, core and store, asserted: debug and test builds have it (LF_CHECKED).
+ */
 #include "core/core.h"
 
 #ifdef LF_CHECKED

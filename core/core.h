@@ -7,10 +7,10 @@
 #include "trace/trace.h"
 
 /*
- * Locks, in this order: adapter->lock, lu->lock, a lane's lock. A lane's lock is taken by whoever runs on that
- * lane; a slow path that has to see or stop all of them takes every one, in ascending order.
- * What every lane reads (the LUN tables, epochs) is read under any one lane's lock and is changed between
- * lf_lanes_stop and lf_lanes_go.
+ * Locks, in this order: adapter->lock, lu->lock, a lane's lock. A lane's lock is taken by whoever runs on
+ * that lane; a slow path that has to see or stop all of them takes every one, in ascending order. What every
+ * lane reads (the LUN tables, epochs) is read under any one lane's lock and is changed between lf_lanes_stop
+ * and lf_lanes_go.
  */
 
 /* ---- Sense and unit attentions ---- */
@@ -39,18 +39,18 @@ uint32_t lf_ua_sense(enum lf_ua ua); /* LF_SENSE of it */
 
 /* A slot for one command in flight: it outlives the request, whose last moment is done. */
 struct lf_task {
-	struct lf_link link;           /* in its lane's list, or the lane's free list */
-	struct lf_request *request;    /* NULL once done is about to run; guarded by the lane */
-	struct lf_lu *lu;              /* pinned: a unit is freed only when no task names it */
+	struct lf_link link;        /* in its lane's list, or the lane's free list */
+	struct lf_request *request; /* NULL once done is about to run; guarded by the lane */
+	struct lf_lu *lu;           /* pinned: a unit is freed only when no task names it */
 	uint64_t nexus_id, tag;
 	uint32_t lane;
-	uint32_t epoch;                /* the unit's when the task came */
-	uint32_t mark;                 /* enum lf_mark, atomic; set with the lane stopped */
-	uint32_t submitted;            /* atomic: lf_submit was called */
+	uint32_t epoch;     /* the unit's when the task came */
+	uint32_t mark;      /* enum lf_mark, atomic; set with the lane stopped */
+	uint32_t submitted; /* atomic: lf_submit was called */
 	uint8_t attribute;
-	bool slow;                     /* met a gate that was not zero: goes by the locked path at submit, too */
-	struct lf_itl *itl;            /* lives until the nexus closes, which waits for done */
-	struct lf_waiter order;        /* ORDERED tasks wait with it, younger ones for it */
+	bool slow;              /* met a gate that was not zero: goes by the locked path at submit, too */
+	struct lf_itl *itl;     /* lives until the nexus closes, which waits for done */
+	struct lf_waiter order; /* ORDERED tasks wait with it, younger ones for it */
 };
 
 enum lf_mark {
@@ -61,11 +61,11 @@ enum lf_mark {
 
 struct lf_lane {
 	struct lf_lock lock;
-	struct lf_link tasks;     /* all that are in flight here, of every unit */
+	struct lf_link tasks; /* all that are in flight here, of every unit */
 	struct lf_link free;
 	struct lf_task *slots;
-	bool waiting;             /* somebody counts tasks: retire by the locked path */
-	uint8_t apart[64];        /* the next lane's lock is on another cache line */
+	bool waiting;      /* somebody counts tasks: retire by the locked path */
+	uint8_t apart[64]; /* the next lane's lock is on another cache line */
 };
 
 /* ---- The adapter ---- */
@@ -73,24 +73,24 @@ struct lf_lane {
 #define LF_LUN_CHUNK 256
 
 struct lf_target {
-	struct lf_link lus;                  /* by ascending LUN; adapter->lock */
-	uint64_t taken[LF_LUNS_MAX / 64];    /* addresses in use, until lf_lu_free */
-	uint64_t given[LF_LUNS_MAX / 64];    /* addresses given since all were last given */
+	struct lf_link lus;               /* by ascending LUN; adapter->lock */
+	uint64_t taken[LF_LUNS_MAX / 64]; /* addresses in use, until lf_lu_free */
+	uint64_t given[LF_LUNS_MAX / 64]; /* addresses given since all were last given */
 };
 
 struct lf_adapter {
-	struct lf_lock lock;          /* topology, waiters, barriers, queues */
+	struct lf_lock lock; /* topology, waiters, barriers, queues */
 	uint32_t lane_count;
 	struct lf_lane *lanes;
 	uint32_t target_count;
 	struct lf_target targets[LF_TARGETS_MAX];
 	struct lf_link nexuses;
-	struct lf_link waiters;       /* those with remaining > 0 */
-	uint32_t watch_count;         /* waiters and barriers there are; not zero: lanes retire by the locked path */
-	struct lf_link runnable;      /* requests that waited and may run now */
-	bool running;                 /* somebody is at it */
+	struct lf_link waiters; /* those with remaining > 0 */
+	uint32_t watch_count; /* waiters and barriers there are; not zero: lanes retire by the locked path */
+	struct lf_link runnable; /* requests that waited and may run now */
+	bool running;            /* somebody is at it */
 	uint64_t next_nexus_id;
-	struct lf_lu *absent;         /* stands wherever there is no unit: INQUIRY 7Fh, REPORT LUNS, 05/25/00 */
+	struct lf_lu *absent; /* stands wherever there is no unit: INQUIRY 7Fh, REPORT LUNS, 05/25/00 */
 };
 
 /* ---- Logical units ---- */
@@ -98,7 +98,8 @@ struct lf_adapter {
 #define LF_SCRATCH_BYTES 65536
 #define LF_SCRATCH_COUNT 4
 
-/* Longest READ or WRITE: VPD page B0h says it, longer ones are refused. A constant bounds an edge's buffers. */
+/* Longest READ or WRITE: VPD page B0h says it, longer ones are refused. A constant bounds an edge's buffers.
+ */
 #define LF_TRANSFER_MAX_BYTES (4u << 20)
 
 /* Bits of both gates: the unit's (for every nexus) and the nexus's own on the unit. */
@@ -109,56 +110,55 @@ enum lf_gate {
 };
 
 struct lf_lu {
-	uint32_t gate;                    /* atomic; bits of enum lf_gate */
-	uint32_t epoch;                   /* changed with all lanes stopped */
+	uint32_t gate;  /* atomic; bits of enum lf_gate */
+	uint32_t epoch; /* changed with all lanes stopped */
 	struct lf_adapter *adapter;
 	const struct lf_store_ops *ops;
 	struct lf_store *store;
-	struct lf_store_info info;        /* constant while the unit lives */
+	struct lf_store_info info; /* constant while the unit lives */
 	enum lf_lu_type type;
 	uint32_t target, lun;
 	bool read_only;
-	uint32_t block_shift;             /* log2 of info.block_size */
-	uint32_t transfer_max_blocks;     /* B0 MAXIMUM TRANSFER LENGTH */
+	uint32_t block_shift;         /* log2 of info.block_size */
+	uint32_t transfer_max_blocks; /* B0 MAXIMUM TRANSFER LENGTH */
 	uint16_t rotation;
-	uint64_t identifier;              /* NAA 3h: 60 bits */
+	uint64_t identifier;                                  /* NAA 3h: 60 bits */
 	char vendor[9], product[17], revision[5], serial[33]; /* not padded */
 
-	struct lf_lock lock;              /* guards what follows */
+	struct lf_lock lock; /* guards what follows */
 	struct lf_link itls;
-	uint32_t descriptor_sense;        /* atomic; control mode page D_SENSE */
-	uint64_t error_logged_ns;         /* when a failure of the medium was last logged, */
-	uint32_t errors_unlogged;         /* and how many since were not */
+	uint32_t descriptor_sense; /* atomic; control mode page D_SENSE */
 
-	struct lf_link link;              /* in target->lus; adapter->lock guards this and what follows */
-	struct lf_link barriers;          /* waiters by barrier_link, oldest first */
-	struct lf_link queue;             /* requests that wait for a barrier, oldest first */
+	struct lf_link link;     /* in target->lus; adapter->lock guards this and what follows */
+	struct lf_link barriers; /* waiters by barrier_link, oldest first */
+	struct lf_link queue;    /* requests that wait for a barrier, oldest first */
 	void *scratch_free[LF_SCRATCH_COUNT];
 	uint32_t scratch_free_count;
-	struct lf_link scratch_queue;     /* requests that wait for a scratch buffer */
+	struct lf_link scratch_queue; /* requests that wait for a scratch buffer */
 	void *scratch_memory;
 };
 
 /* What holds between one nexus and one unit (SAM's I_T_L nexus). */
 struct lf_itl {
-	uint32_t gate;                    /* atomic */
-	uint32_t attentions;              /* bits of enum lf_ua; lu->lock */
+	uint32_t gate;       /* atomic */
+	uint32_t attentions; /* bits of enum lf_ua; lu->lock */
 	struct lf_lu *lu;
 	struct lf_nexus *nexus;
-	struct lf_link link;              /* in lu->itls; lu->lock */
-	struct lf_link nexus_link;        /* in nexus->itls; adapter->lock */
+	struct lf_link link;       /* in lu->itls; lu->lock */
+	struct lf_link nexus_link; /* in nexus->itls; adapter->lock */
 };
 
 struct lf_nexus {
 	struct lf_adapter *adapter;
-	uint64_t id;                      /* never zero, never used twice */
+	uint64_t id; /* never zero, never used twice */
 	uint32_t target;
 	const struct lf_port *port;
 	char initiator[224];
-	struct lf_link link;              /* in adapter->nexuses */
+	struct lf_link link; /* in adapter->nexuses */
 	struct lf_link itls;
-	struct lf_itl absent;             /* towards adapter->absent */
-	struct lf_itl **chunks[LF_LUNS_MAX / LF_LUN_CHUNK]; /* by LUN; read under a lane, changed with all stopped */
+	struct lf_itl absent; /* towards adapter->absent */
+	struct lf_itl *
+		*chunks[LF_LUNS_MAX / LF_LUN_CHUNK]; /* by LUN; read under a lane, changed with all stopped */
 };
 
 /* ---- Commands ---- */
@@ -167,10 +167,11 @@ struct lf_nexus {
 enum lf_data {
 	LF_DATA_NONE,
 	LF_DATA_REPLY,         /* in: a reply cut to the ALLOCATION LENGTH that length_at points to; without
-	                          one it has eight bytes (READ CAPACITY (10)) */
+				  one it has eight bytes (READ CAPACITY (10)) */
 	LF_DATA_BLOCKS_IN,     /* in: TRANSFER LENGTH blocks */
 	LF_DATA_BLOCKS_OUT,    /* out: likewise */
-	LF_DATA_ONE_BLOCK_OUT, /* out: exactly one block (WRITE SAME), which the transport must have offered */
+	LF_DATA_ONE_BLOCK_OUT, /* out: exactly one block (WRITE SAME), which the transport must have offered
+				*/
 	LF_DATA_LIST_OUT,      /* out: PARAMETER LIST LENGTH bytes */
 };
 
@@ -184,25 +185,26 @@ enum lf_command_flags {
 	LF_CMD_LENGTH_ZERO_256 = 1 << 6, /* READ(6), WRITE(6) */
 	LF_CMD_DISK = 1 << 7,
 	LF_CMD_CDROM = 1 << 8,
-	LF_CMD_TRANSFER_MAX = 1 << 9,    /* refused beyond MAXIMUM TRANSFER LENGTH of VPD page B0h */
-	LF_CMD_THIN = 1 << 10,           /* there only when the medium can unmap */
+	LF_CMD_TRANSFER_MAX = 1 << 9, /* refused beyond MAXIMUM TRANSFER LENGTH of VPD page B0h */
+	LF_CMD_THIN = 1 << 10,        /* there only when the medium can unmap */
 };
 
-/* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes nothing. */
+/* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes
+ * nothing. */
 #define LF_REPLY_MAX (132u * 1024)
 
 struct lf_command {
 	uint8_t opcode;
-	uint8_t service_action;          /* LF_NO_SERVICE_ACTION when the opcode has none */
+	uint8_t service_action; /* LF_NO_SERVICE_ACTION when the opcode has none */
 	uint8_t cdb_length;
-	uint8_t data;                    /* enum lf_data */
-	uint8_t lba_at, lba_size;        /* where the LBA stands in the CDB; size 0: none */
+	uint8_t data;             /* enum lf_data */
+	uint8_t lba_at, lba_size; /* where the LBA stands in the CDB; size 0: none */
 	uint8_t length_at, length_size;
 	uint16_t flags;
-	uint8_t usage[16];               /* bits a CDB may set; any other: INVALID FIELD IN CDB, field pointer */
+	uint8_t usage[16]; /* bits a CDB may set; any other: INVALID FIELD IN CDB, field pointer */
 	/* Carries it out; ends, then or later, in lf_finish. Never blocks. */
 	void (*execute)(struct lf_lu *lu, struct lf_request *request);
-	const char *name;                /* T10's, for the manual and for people */
+	const char *name; /* T10's, for the manual and for people */
 };
 
 #define LF_NO_SERVICE_ACTION 0xff
@@ -243,11 +245,9 @@ void lf_finish_reply(struct lf_request *request, const void *reply, uint64_t len
 /* Copies bytes [offset, offset + length) of the data that came into `to`; they are there (asserted). */
 void lf_request_gather(const struct lf_request *request, uint64_t offset, void *to, uint64_t length_bytes);
 /* The reverse. */
-void lf_request_scatter(const struct lf_request *request, uint64_t offset, const void *from,
-	uint64_t length_bytes);
+void lf_request_scatter(
+	const struct lf_request *request, uint64_t offset, const void *from, uint64_t length_bytes);
 
-/* Units of the nexus's target by ascending LUN, at most `most`; returns how many there are. */
-uint32_t lf_nexus_luns(struct lf_nexus *nexus, uint32_t *luns, uint32_t most);
 /* The eight bytes of a LUN, SAM-5 4.7.7. */
 uint64_t lf_lun_encode(uint32_t lun);
 /* LF_LUN_ANY when no unit of ours can have that address. */
@@ -267,18 +267,18 @@ struct lf_itl *lf_request_itl(const struct lf_request *request);
 /* Each sets CHECK CONDITION and the sense, in the unit's format. They do not end the command. */
 void lf_sense_set(struct lf_request *request, uint32_t sense);
 void lf_sense_unit_attention(struct lf_request *request, enum lf_ua ua);
-void lf_sense_invalid_opcode(struct lf_request *request);                                     /* 05/20/00 */
+void lf_sense_invalid_opcode(struct lf_request *request); /* 05/20/00 */
 /* bit 0-7, or LF_NO_BIT. SKSV, C/D as named, field pointer (SPC-4 4.5.2.4.2). */
 #define LF_NO_BIT 0xff
-void lf_sense_invalid_field_in_cdb(struct lf_request *request, uint16_t byte, uint8_t bit);       /* 05/24/00 */
-void lf_sense_invalid_field_in_list(struct lf_request *request, uint16_t byte, uint8_t bit);      /* 05/26/00 */
-void lf_sense_list_length_error(struct lf_request *request);                                  /* 05/1A/00 */
-void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba);           /* 05/21/00 */
-void lf_sense_unit_not_supported(struct lf_request *request);                                 /* 05/25/00 */
-void lf_sense_write_protected(struct lf_request *request);                                    /* 07/27/00 */
-void lf_sense_no_medium(struct lf_request *request);                                          /* 02/3A/00 */
-void lf_sense_saving_not_supported(struct lf_request *request);                               /* 05/39/00 */
-void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
+void lf_sense_invalid_field_in_cdb(struct lf_request *request, uint16_t byte, uint8_t bit);  /* 05/24/00 */
+void lf_sense_invalid_field_in_list(struct lf_request *request, uint16_t byte, uint8_t bit); /* 05/26/00 */
+void lf_sense_list_length_error(struct lf_request *request);                                 /* 05/1A/00 */
+void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba);          /* 05/21/00 */
+void lf_sense_unit_not_supported(struct lf_request *request);                                /* 05/25/00 */
+void lf_sense_write_protected(struct lf_request *request);                                   /* 07/27/00 */
+void lf_sense_no_medium(struct lf_request *request);                                         /* 02/3A/00 */
+void lf_sense_saving_not_supported(struct lf_request *request);                              /* 05/39/00 */
+void lf_sense_data_length(struct lf_request *request); /* 05/0E/03: the transport offered less */
 /*
  * The one table from enum lf_error to sense; lba: where, for INFORMATION, or LF_NO_INFORMATION. Reads and
  * writes differ. Also logs and traces it.
@@ -328,11 +328,12 @@ void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun);
 
 /*
  * wait.c. Counts the tasks that match the waiter's predicate and marks them; younger tasks wait when
- * waiter->barrier. Returns true when there are any: fire_locked and fire will be called when the last retires;
- * false: none, and neither will be. adapter->lock is held. only_unsubmitted: what is marked; counted are all.
+ * waiter->barrier. Returns true when there are any: fire_locked and fire will be called when the last
+ * retires; false: none, and neither will be. adapter->lock is held. only_unsubmitted: what is marked; counted
+ * are all.
  */
-bool lf_waiter_raise_locked(struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark,
-	bool only_unsubmitted);
+bool lf_waiter_raise_locked(
+	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted);
 /* Younger tasks may go on; done for a barrier that is not needed any more. adapter->lock is held. */
 void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
 /* False: the task was put into its unit's queue and will be run by whoever makes it runnable. */

@@ -112,11 +112,13 @@ void lf_disk_read(struct lf_lu *lu, struct lf_request *request)
 
 void lf_disk_write(struct lf_lu *lu, struct lf_request *request)
 {
-	if (request->data_wanted == 0) {
+	uint64_t length = request->data_length >> lu->block_shift << lu->block_shift;
+
+	if (length == 0) {
 		lf_finish_good(request, 0);
 		return;
 	}
-	prepare_transfer(lu, request, LF_OP_WRITE, request->data_wanted);
+	prepare_transfer(lu, request, LF_OP_WRITE, length);
 	request->io.fua = has_fua(request);
 	request->io.done = transfer_done;
 	lf_lu_submit_io(lu, request);

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* io.h: the border between the core and a store: one operation, the store's functions, the facts of a medium. */
+/* io.h: the border between the core and a store: one operation, the store's functions, the facts of a medium.
+ */
 #ifndef LF_CORE_IO_H
 #define LF_CORE_IO_H
 
 #include "platform/platform.h"
-
-/* Every way that something outside can fail; mapped once where it enters (errno, NTSTATUS), once to sense. */
-enum lf_error {
-	LF_OK,
-	LF_E_IO,          /* the medium or the way to it failed */
-	LF_E_NO_SPACE,    /* the host file system is full */
-	LF_E_READ_ONLY,   /* written to what cannot be written */
-	LF_E_NO_MEDIUM,   /* nothing is inserted, or the backing file went away */
-	LF_E_RANGE,       /* past the end: a backing file that was cut short */
-	LF_E_NO_MEMORY,   /* a resource of ours or of the host ran out: worth another try */
-	LF_E_INVALID,     /* the argument makes no sense */
-	LF_E_UNSUPPORTED, /* this store, or its host, cannot do that */
-	LF_E_ABORTED,     /* given up because somebody asked for it */
-	LF_E_NOT_FOUND,   /* no such thing */
-	LF_E_BUSY,        /* in use elsewhere */
-	LF_E_PERMISSION,  /* the one who asked may not */
-	LF_E_TIMED_OUT,   /* not done in the time it was given */
-};
-
-const char *lf_error_text(enum lf_error error); /* "input/output error": for messages, never NULL */
 
 enum lf_op {
 	LF_OP_READ,
@@ -31,10 +12,11 @@ enum lf_op {
 	LF_OP_FLUSH, /* all that was acknowledged before becomes stable; offset and length are zero */
 	LF_OP_ZERO,  /* the range reads zeros; room may be kept */
 	LF_OP_UNMAP, /* the range reads zeros if info.unmap_reads_zero; room is given back where possible */
-	LF_OP_SAVE,  /* a small metadata blob (segments) replaces the one saved before, and is stable at done */
+	LF_OP_SAVE,  /* a small metadata blob (segments) replaces the one saved before, and is stable at done
+		      */
 };
 
-/* Same layout as struct iovec: asserted by platform/linux.c. */
+/* Same layout as struct iovec: asserted where one is used as the other (store/file.h). */
 struct lf_segment {
 	void *base;
 	size_t length;
@@ -43,24 +25,25 @@ struct lf_segment {
 /* One store operation. It lives in its request; the store's from submit to done. */
 struct lf_io {
 	enum lf_op op;
-	bool fua;                          /* WRITE, ZERO, UNMAP: stable before done */
-	uint64_t offset_bytes;             /* range and alignment to blocks were checked by the core */
+	bool fua;              /* WRITE, ZERO, UNMAP: stable before done */
+	uint64_t offset_bytes; /* range and alignment to blocks were checked by the core */
 	uint64_t length_bytes;
-	const struct lf_segment *segments; /* READ, WRITE, SAVE: hold at least length_bytes; borrowed until done */
+	const struct lf_segment
+		*segments; /* READ, WRITE, SAVE: hold at least length_bytes; borrowed until done */
 	uint32_t segment_count;
-	enum lf_error error;               /* set by the store before done */
-	void (*done)(struct lf_io *io);    /* exactly once, on any thread, also from within submit; the store's
-					      last touch. It may submit another operation from within. */
-	struct lf_link link;               /* the store's own from submit to done */
-	struct lf_platform_io platform;    /* likewise */
+	enum lf_error error;            /* set by the store before done */
+	void (*done)(struct lf_io *io); /* exactly once, on any thread, also from within submit; the store's
+					   last touch. It may submit another operation from within. */
+	struct lf_link link;            /* the store's own from submit to done */
+	struct lf_platform_io platform; /* likewise */
 };
 
 /* Facts of a medium, given once by open. */
 struct lf_store_info {
 	uint64_t block_count;
-	uint32_t block_size;               /* bytes in a logical block: 512, 4096, 2048 */
-	uint32_t physical_block_size;      /* bytes, a multiple of block_size */
-	uint64_t unmap_granularity_bytes;  /* a power of two; 0 when can_unmap is false */
+	uint32_t block_size;              /* bytes in a logical block: 512, 4096, 2048 */
+	uint32_t physical_block_size;     /* bytes, a multiple of block_size */
+	uint64_t unmap_granularity_bytes; /* a power of two; 0 when can_unmap is false */
 	uint64_t unmap_alignment_bytes;
 	bool can_unmap, unmap_reads_zero;
 	bool read_only, removable, rotational;
@@ -68,10 +51,10 @@ struct lf_store_info {
 
 /* What to open; the handles were opened by whoever asked, with that one's rights. */
 struct lf_source {
-	const char *path;                  /* for messages; absolute */
-	lf_handle handle, state_handle;    /* the store owns them from a successful open to close */
-	uint32_t block_size;               /* as the operator wants it; 0: the store's choice */
-	uint32_t physical_block_size;      /* likewise */
+	const char *path;               /* for messages; absolute */
+	lf_handle handle, state_handle; /* the store owns them from a successful open to close */
+	uint32_t block_size;            /* as the operator wants it; 0: the store's choice */
+	uint32_t physical_block_size;   /* likewise */
 	bool read_only;
 	bool no_unmap;
 };
@@ -84,10 +67,11 @@ struct lf_store; /* each kind has its own */
  */
 struct lf_store_ops {
 	const char *name;
-	enum lf_error (*open)(const struct lf_source *source, struct lf_store **store, struct lf_store_info *info,
-		struct lf_message *message);
+	enum lf_error (*open)(const struct lf_source *source, struct lf_store **store,
+		struct lf_store_info *info, struct lf_message *message);
 	void (*submit)(struct lf_store *store, struct lf_io *io);
-	/* A hint that nobody waits for io any more; io->done still comes, but never from within. May be NULL. */
+	/* A hint that nobody waits for io any more; io->done still comes, but never from within. May be NULL.
+	 */
 	void (*cancel)(struct lf_store *store, struct lf_io *io);
 	void (*close)(struct lf_store *store); /* nothing is in flight */
 };

@@ -57,7 +57,8 @@ static void lf_lu_text(char *to, size_t size, const char *from, const char *othe
 		to[i] = text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : ' ';
 }
 
-static void lf_lu_fill(struct lf_lu *lu, const struct lf_lu_options *options, const struct lf_store_info *info)
+static void lf_lu_fill(
+	struct lf_lu *lu, const struct lf_lu_options *options, const struct lf_store_info *info)
 {
 	lu->type = options->type;
 	lu->target = options->target;
@@ -78,7 +79,8 @@ static void lf_lu_fill(struct lf_lu *lu, const struct lf_lu_options *options, co
 	lf_list_init(&lu->queue);
 	lf_list_init(&lu->scratch_queue);
 	for (uint32_t i = 0; i < LF_SCRATCH_COUNT; i++)
-		lu->scratch_free[lu->scratch_free_count++] = (char *)lu->scratch_memory + i * LF_SCRATCH_BYTES;
+		lu->scratch_free[lu->scratch_free_count++] =
+			(char *)lu->scratch_memory + i * LF_SCRATCH_BYTES;
 }
 
 /* Initiators of the unit's target learn that the inventory changed, on every other unit (SPC-4 5.14). */
@@ -181,7 +183,8 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	if (error == LF_E_BUSY)
 		lf_message_set(message, "LUN %u is taken: choose another with --lun, or none", options->lun);
 	else if (error == LF_E_INVALID)
-		lf_message_set(message, "LUN %u is too high: the last one is %u", options->lun, LF_LUNS_MAX - 1);
+		lf_message_set(
+			message, "LUN %u is too high: the last one is %u", options->lun, LF_LUNS_MAX - 1);
 	else
 		lf_message_set(message, "no room for another device: disconnect one");
 	return error;
@@ -218,8 +221,7 @@ void lf_lu_free(struct lf_lu *lu)
 
 	lf_lock(&adapter->lock);
 	lf_assert(!lf_link_in_list(&lu->link) && lf_list_empty(&lu->queue));
-	lf_list_each(link, after, &lu->itls)
-		lf_itl_free_locked(lf_container(link, struct lf_itl, link));
+	lf_list_each(link, after, &lu->itls) lf_itl_free_locked(lf_container(link, struct lf_itl, link));
 	lf_lun_give_locked(&adapter->targets[lu->target], lu->lun);
 	lf_unlock(&adapter->lock);
 	lf_trace_unit_freed(lu->target, lu->lun, 0, 0);
@@ -256,8 +258,8 @@ void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts)
 	for (uint32_t i = 0; i < adapter->lane_count; i++) {
 		struct lf_lane *lane = &adapter->lanes[i];
 		lf_lock(&lane->lock);
-		lf_list_each(link, after, &lane->tasks)
-			facts->in_flight += lf_container(link, struct lf_task, link)->lu == lu;
+		lf_list_each(link, after, &lane->tasks) facts->in_flight +=
+			lf_container(link, struct lf_task, link)->lu == lu;
 		lf_unlock(&lane->lock);
 	}
 	lf_unlock(&adapter->lock);

@@ -113,7 +113,8 @@ struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus
 	}
 	lf_list_append(&adapter->nexuses, &nexus->link);
 	lf_unlock(&adapter->lock);
-	lf_trace_nexus_opened(nexus->id, nexus->target, nexus->port == NULL ? 0 : nexus->port->relative_id, 0);
+	lf_trace_nexus_opened(
+		nexus->id, nexus->target, nexus->port == NULL ? 0 : nexus->port->relative_id, 0);
 	return nexus;
 }
 
@@ -126,22 +127,6 @@ void lf_nexus_close(struct lf_nexus *nexus)
 	lf_list_remove(&nexus->link);
 	lf_nexus_free_locked(nexus);
 	lf_unlock(&adapter->lock);
-}
-
-uint32_t lf_nexus_luns(struct lf_nexus *nexus, uint32_t *luns, uint32_t most)
-{
-	struct lf_adapter *adapter = nexus->adapter;
-	uint32_t count = 0;
-
-	lf_lock(&adapter->lock);
-	lf_list_each(link, after, &adapter->targets[nexus->target].lus)
-	{
-		if (count < most)
-			luns[count] = lf_container(link, struct lf_lu, link)->lun;
-		count++;
-	}
-	lf_unlock(&adapter->lock);
-	return count;
 }
 
 /* ---- Unit attentions ---- */

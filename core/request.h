@@ -35,9 +35,9 @@ struct lf_task;
 struct lf_request {
 	/* In, at lf_begin. */
 	struct lf_nexus *nexus;
-	uint64_t lun;                        /* the eight bytes of SAM-5 4.7, the first one most significant */
-	uint64_t tag;                        /* unique among what the nexus has in flight on the unit */
-	uint8_t cdb[LF_CDB_MAX];             /* as many bytes as came; the core never reads beyond cdb_length */
+	uint64_t lun;            /* the eight bytes of SAM-5 4.7, the first one most significant */
+	uint64_t tag;            /* unique among what the nexus has in flight on the unit */
+	uint8_t cdb[LF_CDB_MAX]; /* as many bytes as came; the core never reads beyond cdb_length */
 	uint8_t cdb_length;
 	uint8_t task_attribute;              /* enum lf_task_attribute */
 	enum lf_direction offered_direction; /* what the transport said would move, and how much at most: */
@@ -57,33 +57,35 @@ struct lf_request {
 
 	/* Out of lf_begin, when it returned true. */
 	enum lf_direction direction;
-	uint64_t data_wanted;                /* what the command moves at most, bytes */
+	uint64_t data_wanted; /* what the command moves at most, bytes */
 
 	/*
-	 * In, at lf_submit: data_length is at most data_wanted, and segments hold at least that. IN: less than
-	 * data_wanted cuts the reply (READ: to whole blocks). OUT: less is refused, nothing is changed.
+	 * In, at lf_submit: data_length is at most data_wanted, and segments hold at least that. IN: less
+	 * than data_wanted cuts the reply (READ: to whole blocks). OUT: less is refused and nothing changed,
+	 * but WRITE takes the whole blocks of it when it is all that offered_length promised.
 	 */
-	const struct lf_segment *segments;   /* borrowed until done */
+	const struct lf_segment *segments; /* borrowed until done */
 	uint32_t segment_count;
 	uint64_t data_length;
 
 	/* Out, at done. */
-	uint8_t status;                      /* enum lf_status */
-	uint8_t sense_length;                /* 0 unless CHECK CONDITION */
+	uint8_t status;       /* enum lf_status */
+	uint8_t sense_length; /* 0 unless CHECK CONDITION */
 	uint8_t sense[LF_SENSE_MAX];
-	uint64_t data_moved;                 /* IN: bytes written to segments. OUT: bytes the command took. */
+	uint64_t data_moved; /* IN: bytes written to segments. OUT: bytes the command took. */
 
 	/* The core's own from lf_begin to done. */
 	struct lf_lu *lu;
 	struct lf_task *task;
 	const struct lf_command *command;
 	struct lf_link link;
-	uint64_t step;                       /* where a command of several steps is */
-	void *scratch;                       /* one of the unit's buffers, while a command holds one */
-	struct lf_segment scratch_segment;   /* what io.segments points to when io goes to scratch or from there */
-	uint32_t turn;                       /* who goes on after a step: its submitter or its done; atomic */
+	uint64_t step; /* where a command of several steps is */
+	void *scratch; /* one of the unit's buffers, while a command holds one */
+	struct lf_segment
+		scratch_segment; /* what io.segments points to when io goes to scratch or from there */
+	uint32_t turn;           /* who goes on after a step: its submitter or its done; atomic */
 	struct lf_io io;
-	uint32_t checked;                    /* the checking layer's */
+	uint32_t checked; /* the checking layer's */
 };
 
 /*

@@ -209,48 +209,7 @@ static uint32_t sense_of_error(enum lf_error error, bool writing)
 	return LF_SENSE(0x4, 0x44, 0x00);
 }
 
-/* One line a unit in ten seconds at most: a medium that fails does so for every command. */
-#define LOG_INTERVAL_NS (10ull * 1000 * 1000 * 1000)
-
-static void log_error(const struct lf_request *request, enum lf_error error)
-{
-	static const char *const operation[] = {[LF_OP_READ] = "read",
-		[LF_OP_WRITE] = "write",
-		[LF_OP_FLUSH] = "flush",
-		[LF_OP_ZERO] = "zero",
-		[LF_OP_UNMAP] = "unmap",
-		[LF_OP_SAVE] = "save"};
-	struct lf_lu *lu = request->lu;
-	const struct lf_io *io = &request->io;
-	uint64_t now_ns = lf_time_ns();
-	uint32_t unlogged = 0;
-
-	lf_trace_medium_error(lu->lun, io->offset_bytes, (uint64_t)error, (uint64_t)io->op);
-	lf_lock(&lu->lock);
-	bool due = lu->error_logged_ns == 0 || now_ns - lu->error_logged_ns >= LOG_INTERVAL_NS;
-	if (due) {
-		unlogged = lu->errors_unlogged;
-		lu->errors_unlogged = 0;
-		lu->error_logged_ns = now_ns;
-	} else {
-		lu->errors_unlogged++;
-	}
-	lf_unlock(&lu->lock);
-	if (!due)
-		return;
-	if (unlogged > 0)
-		lf_log(LF_LOG_ERROR, "LUN %u: %u more errors since the last one that was logged", lu->lun,
-			unlogged);
-	if (io->length_bytes == 0)
-		lf_log(LF_LOG_ERROR, "LUN %u: cannot %s: %s", lu->lun, operation[io->op],
-			lf_error_text(error));
-	else
-		lf_log(LF_LOG_ERROR, "LUN %u: cannot %s %llu bytes at byte %llu: %s", lu->lun,
-			operation[io->op], (unsigned long long)io->length_bytes,
-			(unsigned long long)io->offset_bytes, lf_error_text(error));
-}
-
-/* Every failure of a medium comes by here once, so this is where it is logged and traced. */
+/* Every failure of a medium comes by here once, so this is where it is traced; the store logged it. */
 void lf_sense_from_error(struct lf_request *request, enum lf_error error, bool writing, uint64_t lba)
 {
 	uint32_t sense = sense_of_error(error, writing);
@@ -261,7 +220,8 @@ void lf_sense_from_error(struct lf_request *request, enum lf_error error, bool w
 	else
 		lf_sense_set(request, sense);
 	if (error != LF_E_ABORTED)
-		log_error(request, error);
+		lf_trace_medium_error(request->lu->lun, request->io.offset_bytes, (uint64_t)error,
+			(uint64_t)request->io.op);
 }
 
 uint32_t lf_sense_read(const struct lf_request *request)

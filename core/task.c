@@ -105,6 +105,17 @@ bool lf_begin(struct lf_request *request)
 	return true;
 }
 
+/*
+ * Less data than the CDB asks for: WRITE takes what the initiator said it would send, if all of that came;
+ * the transport reports the rest as residual (RFC 7143 11.4.5.1). Data that is missing on the way serves
+ * nobody.
+ */
+static bool lf_short_data_serves(const struct lf_request *request)
+{
+	return request->command->data == LF_DATA_BLOCKS_OUT &&
+	       request->data_length == request->offered_length;
+}
+
 void lf_run(struct lf_request *request)
 {
 	switch (lf_atomic_load_u32(&request->task->mark)) {
@@ -118,7 +129,8 @@ void lf_run(struct lf_request *request)
 	default:
 		break;
 	}
-	if (request->direction == LF_DIRECTION_OUT && request->data_length < request->data_wanted) {
+	if (request->direction == LF_DIRECTION_OUT && request->data_length < request->data_wanted &&
+		!lf_short_data_serves(request)) {
 		lf_sense_data_length(request);
 		lf_finish(request);
 		return;

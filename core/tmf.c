@@ -39,7 +39,7 @@ static struct lf_lu *lf_tmf_next_locked(struct lf_tmf *tmf)
 	{
 		struct lf_lu *lu = lf_container(link, struct lf_lu, link);
 		bool meant = tmf->function == LF_TMF_TARGET_RESET ? lu->lun >= tmf->next_lun
-								   : lu->lun == lf_lun_decode(tmf->lun);
+								  : lu->lun == lf_lun_decode(tmf->lun);
 		if (meant && tmf->next_lun <= lu->lun) {
 			tmf->next_lun = lu->lun + 1;
 			return lu;
@@ -93,7 +93,8 @@ static void lf_tmf_advance(struct lf_tmf *tmf)
 		bool waits = lu != NULL && lf_tmf_raise_locked(tmf, lu);
 		lf_unlock(&adapter->lock);
 		if (waits) {
-			lf_run_runnable(adapter); /* what waited in the unit's queue ends now; tmf may be gone */
+			lf_run_runnable(
+				adapter); /* what waited in the unit's queue ends now; tmf may be gone */
 			return;
 		}
 		if (lu == NULL) {

@@ -68,7 +68,8 @@ bool lf_waiter_raise_locked(
 			if (!lf_waiter_matches(waiter, task))
 				continue;
 			waiter->remaining++;
-			if (mark == LF_MARK_NONE || (only_unsubmitted && lf_atomic_load_u32(&task->submitted)))
+			if (mark == LF_MARK_NONE ||
+				(only_unsubmitted && lf_atomic_load_u32(&task->submitted)))
 				continue;
 			lf_atomic_store_u32(&task->mark, mark);
 			lf_task_hurry(task);

@@ -8,18 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct lf_lock), "a mutex fits in the lock's words");
 _Static_assert(_Alignof(pthread_mutex_t) <= _Alignof(struct lf_lock), "and its alignment suffices");
-
-_Static_assert(sizeof(struct lf_segment) == sizeof(struct iovec), "a segment is an iovec");
-_Static_assert(
-	offsetof(struct lf_segment, base) == offsetof(struct iovec, iov_base), "a segment is an iovec");
-_Static_assert(
-	offsetof(struct lf_segment, length) == offsetof(struct iovec, iov_len), "a segment is an iovec");
 
 #define LINE_MAX_BYTES 1024
 

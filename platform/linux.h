@@ -3,7 +3,7 @@
 #ifndef LF_PLATFORM_LINUX_H
 #define LF_PLATFORM_LINUX_H
 
-#include "core/io.h"
+#include "platform/platform.h"
 
 /* Before other threads run. program stands before each line and is borrowed for ever. */
 void lf_log_open(const char *program);

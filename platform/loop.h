@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* loop.h: the event loops of the daemon: one a core, each a lane: epoll, timers, posts, one io_uring. Linux. */
+/* loop.h: the event loops of the daemon: one a core, each a lane: epoll, timers, posts, one io_uring. Linux.
+ */
 #ifndef LF_LOOP_H
 #define LF_LOOP_H
 
@@ -14,7 +15,8 @@ struct io_uring;
  * before lf_loop_run.
  */
 
-/* lane: what lf_lane_current answers on its thread. No ring where io_uring is refused or want_ring is false. */
+/* lane: what lf_lane_current answers on its thread. No ring where io_uring is refused or want_ring is false.
+ */
 struct lf_loop *lf_loop_create(uint32_t lane, bool want_ring, struct lf_message *message);
 void lf_loop_destroy(struct lf_loop *loop); /* after run returned; drops posts that did not run */
 void lf_loop_run(struct lf_loop *loop);     /* makes the calling thread its thread; until lf_loop_stop */
@@ -26,14 +28,15 @@ uint32_t lf_loop_lane(const struct lf_loop *loop);
 struct lf_watch {
 	int fd;
 	void (*ready)(struct lf_watch *watch, uint32_t events);
-	uint32_t events;     /* the loop's own */
+	uint32_t events; /* the loop's own */
 };
 
 void lf_loop_watch(struct lf_loop *loop, struct lf_watch *watch, uint32_t events); /* also changes events */
 /* No ready of this watch runs after this, not even of events already fetched; the caller closes the fd. */
 void lf_loop_unwatch(struct lf_loop *loop, struct lf_watch *watch);
 
-/* One shot. due_ns is on lf_time_ns's clock; setting a set timer moves it; cancelling an idle one is no error. */
+/* One shot. due_ns is on lf_time_ns's clock; setting a set timer moves it; cancelling an idle one is no
+ * error. */
 struct lf_timer {
 	void (*fired)(struct lf_timer *timer);
 	uint64_t due_ns;

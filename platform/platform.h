@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* platform.h: what the rooms above need of a machine: atomics, a lock, memory, time, lanes, log, assertions. */
+/* platform.h: what the rooms above need of a machine: atomics, a lock, memory, time, lanes, log, assertions.
+ */
 #ifndef LF_PLATFORM_H
 #define LF_PLATFORM_H
 
@@ -15,9 +16,9 @@ int memcmp(const void *a, const void *b, size_t length);
 size_t strlen(const char *text);
 
 #define lf_container(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-#define lf_count_of(array) (sizeof(array) / sizeof((array)[0]))
-#define lf_min(a, b) ((a) < (b) ? (a) : (b))
-#define lf_max(a, b) ((a) > (b) ? (a) : (b))
+#define lf_count_of(array)                  (sizeof(array) / sizeof((array)[0]))
+#define lf_min(a, b)                        ((a) < (b) ? (a) : (b))
+#define lf_max(a, b)                        ((a) > (b) ? (a) : (b))
 
 /* The programmer's errors: the daemon aborts, the driver bugchecks; nothing runs on over broken memory. */
 _Noreturn void lf_panic(const char *file, int line, const char *what);
@@ -147,6 +148,26 @@ struct lf_platform_io {
 /* A file as the platform names it: a descriptor on Linux, a HANDLE on Windows; -1 is none on both. */
 typedef intptr_t lf_handle;
 #define LF_HANDLE_NONE ((lf_handle)-1)
+
+/* Every way that something outside can fail; mapped once where it enters (errno, NTSTATUS), once to sense. */
+enum lf_error {
+	LF_OK,
+	LF_E_IO,          /* the medium or the way to it failed */
+	LF_E_NO_SPACE,    /* the host file system is full */
+	LF_E_READ_ONLY,   /* written to what cannot be written */
+	LF_E_NO_MEDIUM,   /* nothing is inserted, or the backing file went away */
+	LF_E_RANGE,       /* past the end: a backing file that was cut short */
+	LF_E_NO_MEMORY,   /* a resource of ours or of the host ran out: worth another try */
+	LF_E_INVALID,     /* the argument makes no sense */
+	LF_E_UNSUPPORTED, /* this store, or its host, cannot do that */
+	LF_E_ABORTED,     /* given up because somebody asked for it */
+	LF_E_NOT_FOUND,   /* no such thing */
+	LF_E_BUSY,        /* in use elsewhere */
+	LF_E_PERMISSION,  /* the one who asked may not */
+	LF_E_TIMED_OUT,   /* not done in the time it was given */
+};
+
+const char *lf_error_text(enum lf_error error); /* "input/output error": for messages, never NULL */
 
 enum lf_log_level { LF_LOG_ERROR, LF_LOG_WARNING, LF_LOG_NOTICE, LF_LOG_DEBUG };
 

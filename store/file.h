@@ -9,6 +9,12 @@
 #include <pthread.h>
 #include <sys/uio.h>
 
+_Static_assert(sizeof(struct lf_segment) == sizeof(struct iovec), "a segment is an iovec");
+_Static_assert(
+	offsetof(struct lf_segment, base) == offsetof(struct iovec, iov_base), "a segment is an iovec");
+_Static_assert(
+	offsetof(struct lf_segment, length) == offsetof(struct iovec, iov_len), "a segment is an iovec");
+
 #define LF_FILE_ERRORS (LF_E_TIMED_OUT + 1)
 
 /* What was logged of one kind of fault. */

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* trace.h: what happened: one function an event of events.def, a counter for each and a ring of records a lane. */
+/* trace.h: what happened: one function an event of events.def, a counter for each and a ring of records a
+ * lane. */
 #ifndef LF_TRACE_H
 #define LF_TRACE_H
 
 #include "platform/platform.h"
 
-enum lf_trace_level { LF_TRACE_ERROR = 2, LF_TRACE_WARNING = 3, LF_TRACE_INFO = 4, LF_TRACE_VERBOSE = 5 }; /* ETW's */
+enum lf_trace_level {
+	LF_TRACE_ERROR = 2,
+	LF_TRACE_WARNING = 3,
+	LF_TRACE_INFO = 4,
+	LF_TRACE_VERBOSE = 5
+}; /* ETW's */
 
 #define LF_TRACE_FIELDS    4
 #define LF_TRACE_LANES_MAX 64
@@ -43,12 +49,13 @@ extern const uint32_t lf_trace_event_count;
 void lf_trace_set_level(enum lf_trace_level level);
 /* How often the event came, over all lanes. Any thread. */
 uint64_t lf_trace_count(enum lf_trace_id id);
-/* Copies the newest records of one lane, oldest first; returns how many. A record being written is left out. */
+/* Copies the newest records of one lane, oldest first; returns how many. A record being written is left out.
+ */
 uint32_t lf_trace_read(uint32_t lane, struct lf_trace_record *records, uint32_t most);
 
 /* Any thread, any IRQL; never blocks. Called by the functions below. */
-void lf_trace_write(enum lf_trace_id id, enum lf_trace_level level, uint64_t f0, uint64_t f1, uint64_t f2,
-	uint64_t f3);
+void lf_trace_write(
+	enum lf_trace_id id, enum lf_trace_level level, uint64_t f0, uint64_t f1, uint64_t f2, uint64_t f3);
 
 #define LF_EVENT(name, id, level, f0, f1, f2, f3)                                                            \
 	static inline void lf_trace_##name(uint64_t a, uint64_t b, uint64_t c, uint64_t d)                   \

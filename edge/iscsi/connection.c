@@ -74,9 +74,10 @@ void lf_iscsi_note_push(struct iscsi_connection *connection, struct iscsi_note *
 {
 	struct iscsi_note *newest = __atomic_load_n(&connection->notes, __ATOMIC_RELAXED);
 
+	/* Acquire as well: whoever finds the list empty posts what the loop has handled before it emptied it. */
 	do {
 		note->next = newest;
-	} while (!__atomic_compare_exchange_n(&connection->notes, &newest, note, true, __ATOMIC_RELEASE,
+	} while (!__atomic_compare_exchange_n(&connection->notes, &newest, note, true, __ATOMIC_ACQ_REL,
 		__ATOMIC_RELAXED));
 	/*
 	 * Only this post takes notes from the list, so a list that was empty has no post under way, and the
@@ -89,7 +90,7 @@ void lf_iscsi_note_push(struct iscsi_connection *connection, struct iscsi_note *
 static void connection_notes(struct lf_post *post)
 {
 	struct iscsi_connection *connection = lf_container(post, struct iscsi_connection, notes_post);
-	struct iscsi_note *note = __atomic_exchange_n(&connection->notes, NULL, __ATOMIC_ACQUIRE);
+	struct iscsi_note *note = __atomic_exchange_n(&connection->notes, NULL, __ATOMIC_ACQ_REL);
 	struct iscsi_note *oldest = NULL;
 
 	while (note != NULL) {

@@ -46,6 +46,11 @@ static void gather_advance(struct iscsi_task *task)
 
 	if (task->state != ISCSI_TASK_BEGUN || task->request.direction != LF_DIRECTION_OUT || task->unsolicited || task->connection->receive.task == task)
 		return;
+	if (task->spoiled) {
+		if (!lf_iscsi_task_data_open(task))
+			lf_iscsi_task_submit(task, 0);
+		return;
+	}
 	if (task->received >= task->need) {
 		lf_iscsi_task_submit(task, task->need);
 		return;
@@ -107,13 +112,13 @@ void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length)
 		gather_in(task);
 		return;
 	}
-	/* With less than the command takes, the core refuses it: no use in gathering. */
-	if (write_length < request->data_wanted ||
-		request->data_wanted > (uint64_t)lane->transfer_pages_max * ISCSI_PAGE) {
+	/* With less than the command takes it is the core's to say whether that serves. */
+	task->need = lf_min(request->data_wanted, write_length);
+	if (task->need == 0 || task->need > (uint64_t)lane->transfer_pages_max * ISCSI_PAGE) {
+		task->need = 0;
 		lf_iscsi_task_submit(task, 0);
 		return;
 	}
-	task->need = request->data_wanted;
 	if (lf_list_empty(&lane->waiting) && connection->session.pages < lane->session_pages_max &&
 		take_pages(task, iscsi_pages(task->need))) {
 		gather_advance(task);
@@ -138,7 +143,7 @@ uint32_t lf_iscsi_task_vectors(const struct iscsi_task *task, uint64_t offset, u
 	uint64_t begin = 0, end = lf_min(offset + length, task->need);
 	uint32_t count = 0;
 
-	if (task->state != ISCSI_TASK_BEGUN || task->request.direction != LF_DIRECTION_OUT)
+	if (task->state != ISCSI_TASK_BEGUN || task->request.direction != LF_DIRECTION_OUT || task->spoiled)
 		return 0;
 	for (uint32_t i = 0; i < task->segment_count && offset < end && count < most; i++) {
 		uint64_t next = begin + task->segments[i].length;
@@ -177,6 +182,21 @@ static enum iscsi_error_reason check_data_out(const struct iscsi_task *task, con
 	return 0;
 }
 
+/*
+ * Data is missing or not what was asked for. At error recovery level 0 it is not asked for again (7.7, 7.8): the
+ * task fails, once all that was announced is in (11.17), in the core's words for a command without its data.
+ */
+static void spoil(struct iscsi_task *task, const uint8_t *bhs, enum iscsi_error_reason reason)
+{
+	struct iscsi_connection *connection = task->connection;
+
+	task->spoiled = true;
+	if (lf_link_in_list(&task->solicit_link))
+		lf_list_remove(&task->solicit_link);
+	lf_trace_iscsi_protocol_error(connection->id, ISCSI_DATA_OUT, reason, 0);
+	lf_iscsi_reject(connection, bhs, ISCSI_REJECT_PROTOCOL);
+}
+
 void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs)
 {
 	struct iscsi_task *task = lf_iscsi_task_find(connection, iscsi_get32(bhs + ISCSI_AT_ITT));
@@ -185,10 +205,11 @@ void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs)
 	/* Of a command that was refused or aborted: thrown away. */
 	if (task == NULL)
 		return;
-	/* Data lost on the way is a matter of session recovery at error recovery level 0: 7.1.4.4, 7.7 */
-	reason = check_data_out(task, bhs);
-	if (reason != 0) {
-		lf_iscsi_protocol_error(connection, bhs, reason);
+	if (task->state == ISCSI_TASK_BEGUN && !task->spoiled) {
+		reason = check_data_out(task, bhs);
+		if (reason != 0)
+			spoil(task, bhs, reason);
+	} else if (!lf_iscsi_task_data_open(task)) {
 		return;
 	}
 	connection->receive.task = task;
@@ -205,6 +226,8 @@ static void sequence_ended(struct iscsi_task *task)
 		task->unsolicited = false;
 		return;
 	}
+	if (task->r2t_current == task->r2t_next)
+		return;
 	task->r2t_current++;
 	task->sequence_end = lf_min(task->received + value[ISCSI_MAX_BURST_LENGTH], task->need);
 }

@@ -89,6 +89,7 @@ struct iscsi_task {
 	uint32_t index, itt;
 	bool immediate;                  /* outside the window */
 	bool unsolicited;                /* Data-Out without an R2T is still coming */
+	bool spoiled;                    /* its data did not come as it should: it will fail */
 	bool answered;                   /* its slot of the window went back */
 
 	uint32_t edtl;                   /* expected data transfer length */

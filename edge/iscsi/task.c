@@ -38,7 +38,7 @@ static struct iscsi_task *task_take(struct iscsi_connection *connection, const u
 	task->edtl = iscsi_get32(bhs + ISCSI_AT_EDTL);
 	task->immediate = (bhs[0] & ISCSI_IMMEDIATE) != 0;
 	task->unsolicited = (task->flags & ISCSI_FINAL) == 0;
-	task->answered = false;
+	task->answered = task->spoiled = false;
 	task->need = task->received = task->r2t_offset = 0;
 	task->data_sn = task->r2t_next = task->r2t_current = 0;
 	task->send_length = task->sent = 0;

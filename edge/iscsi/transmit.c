@@ -121,7 +121,7 @@ static void put_residuals(const struct iscsi_task *task, uint8_t *bhs)
 	if (request->direction == LF_DIRECTION_IN && !writes)
 		*flags |= residual(task->edtl, good ? request->data_moved : 0, count);
 	else if (request->direction == LF_DIRECTION_OUT && !reads)
-		*flags |= residual(task->edtl, good ? request->data_moved : request->data_wanted, count);
+		*flags |= residual(task->edtl, request->data_wanted, count);
 	else
 		*flags |= residual(task->edtl, 0, count);
 }

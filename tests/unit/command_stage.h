@@ -182,8 +182,9 @@ static inline uint32_t stage_run(struct stage *stage, uint32_t lun, const uint8_
 	return 0x80000000u | command->request.status;
 }
 
-static inline struct stage *stage_open_with(
-	enum lf_loop_edge_mode mode, const struct lf_store_info *info, bool read_only)
+/* ops and store: what the unit is over; NULL: the store that remembers, deferred when the edge is. */
+static inline struct stage *stage_open_over(enum lf_loop_edge_mode mode, const struct lf_store_info *info,
+	bool read_only, const struct lf_store_ops *ops, struct lf_store *store)
 {
 	static const struct lf_adapter_options adapter_options = {.lane_count = 1};
 	static const uint8_t test_unit_ready[6] = {0};
@@ -205,12 +206,12 @@ static inline struct stage *stage_open_with(
 		abort();
 	lf_loop_edge_init(&stage->edge, mode);
 	stage->deferred = (struct lf_loop_edge_store){&stage->edge, &kept_ops, &stage->store};
-	if (mode == LF_LOOP_EDGE_DEFERRED)
-		error = lf_lu_add(stage->adapter, &options, &lf_loop_edge_store_ops,
-			(struct lf_store *)(void *)&stage->deferred, info, &stage->lu, &message);
-	else
-		error = lf_lu_add(
-			stage->adapter, &options, &kept_ops, &stage->store, info, &stage->lu, &message);
+	if (ops == NULL) {
+		bool deferred = mode == LF_LOOP_EDGE_DEFERRED;
+		ops = deferred ? &lf_loop_edge_store_ops : &kept_ops;
+		store = deferred ? (struct lf_store *)(void *)&stage->deferred : &stage->store;
+	}
+	error = lf_lu_add(stage->adapter, &options, ops, store, info, &stage->lu, &message);
 	stage->nexus = lf_nexus_open(stage->adapter, &nexus_options);
 	if (error != LF_OK || stage->nexus == NULL)
 		abort();
@@ -218,6 +219,12 @@ static inline struct stage *stage_open_with(
 	if (stage_run(stage, 0, test_unit_ready, 6, LF_DIRECTION_NONE, 0) != LF_SENSE(0x6, 0x29, 0x00))
 		abort();
 	return stage;
+}
+
+static inline struct stage *stage_open_with(
+	enum lf_loop_edge_mode mode, const struct lf_store_info *info, bool read_only)
+{
+	return stage_open_over(mode, info, read_only, NULL, NULL);
 }
 
 static inline struct stage *stage_open(enum lf_loop_edge_mode mode)

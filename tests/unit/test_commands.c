@@ -122,7 +122,6 @@ static const struct refusal {
 	{"WRITE SAME without its block", 10, {0x41, [8] = 1}, PLAIN(5, 0x0e, 3)},
 	{"WRITE SAME with half a block", 10, {0x41, [8] = 1}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0, 256},
 	{"WRITE SAME with two blocks", 10, {0x41, [8] = 1}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0, 1024},
-	{"WRITE with less than it says", 10, {0x2a, [8] = 2}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0, 1023},
 	{"UNMAP with half a header", 10, {0x42, [8] = 7}, LF_SENSE(5, 0x1a, 0), NO_BYTE, 0, 0, 7},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_core.c: the task set: aborts, resets, ordered tasks, departures, unit attentions, addresses. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,8 @@ static void held_submit(struct lf_store *store, struct lf_io *io)
 static void held_cancel(struct lf_store *store, struct lf_io *io)
 {
 	pthread_mutex_lock(&store->mutex);
-	lf_list_each(link, after, &store->held)
-		store->cancelled += lf_container(link, struct lf_io, link) == io;
+	lf_list_each(link, after, &store->held) store->cancelled +=
+		lf_container(link, struct lf_io, link) == io;
 	pthread_mutex_unlock(&store->mutex);
 }
 
@@ -89,12 +90,13 @@ static void stage_add(struct stage *stage, uint32_t i, uint32_t lun)
 
 	pthread_mutex_init(&stage->store[i].mutex, NULL);
 	lf_list_init(&stage->store[i].held);
-	if (lf_lu_add(stage->adapter, &options, &held_ops, &stage->store[i], &info, &stage->lu[i], &message) != LF_OK)
+	if (lf_lu_add(stage->adapter, &options, &held_ops, &stage->store[i], &info, &stage->lu[i],
+		    &message) != LF_OK)
 		abort();
 }
 
-static struct command *begin(struct stage *stage, struct lf_nexus *nexus, uint32_t lun, uint8_t opcode, uint32_t blocks,
-	enum lf_task_attribute attribute)
+static struct command *begin(struct stage *stage, struct lf_nexus *nexus, uint32_t lun, uint8_t opcode,
+	uint32_t blocks, enum lf_task_attribute attribute)
 {
 	struct command *command = calloc(1, sizeof(*command));
 	struct lf_request *request = &command->request;
@@ -230,7 +232,8 @@ static struct tmf *manage(struct stage *stage, enum lf_tmf_function function, ui
 TEST(new_nexus_meets_power_on_once)
 {
 	struct stage *stage = stage_open();
-	struct lf_nexus *third = lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "three"});
+	struct lf_nexus *third =
+		lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "three"});
 	struct command *inquiry = run_on(stage, third, 0, 0x12);
 	CHECK_EQ(inquiry->request.status, LF_STATUS_GOOD);
 	struct command *ready = run_on(stage, third, 0, 0x00);
@@ -357,7 +360,8 @@ TEST(lun_reset_ends_all_and_everyone_hears_of_it)
 	CHECK_EQ(stage->store[0].count, 1); /* begun before the attention rose: it runs */
 	CHECK(held_release(&stage->store[0]));
 	CHECK_EQ(during->request.status, LF_STATUS_GOOD);
-	struct command *mine = run_on(stage, stage->nexus, 0, 0x00), *others = run_on(stage, stage->other, 0, 0x00);
+	struct command *mine = run_on(stage, stage->nexus, 0, 0x00),
+		       *others = run_on(stage, stage->other, 0, 0x00);
 	CHECK_EQ(sense_of(mine), 0x062903);
 	CHECK_EQ(sense_of(others), 0x062903);
 	CHECK_EQ(drain(stage, stage->nexus, 1), 0);
@@ -396,7 +400,8 @@ TEST(a_unit_that_goes_lets_the_store_finish_and_answers_not_supported)
 	submit(write, true);
 	CHECK_EQ(write->request.status, LF_STATUS_CHECK_CONDITION);
 	CHECK_EQ(sense_of(write), 0x052500);
-	struct command *ready = run_on(stage, stage->nexus, 0, 0x00), *inquiry = run_on(stage, stage->nexus, 0, 0x12);
+	struct command *ready = run_on(stage, stage->nexus, 0, 0x00),
+		       *inquiry = run_on(stage, stage->nexus, 0, 0x12);
 	CHECK_EQ(sense_of(ready), 0x052500);
 	CHECK_EQ(inquiry->request.status, LF_STATUS_GOOD);
 	CHECK_EQ(inquiry->data[0], 0x7f);
@@ -471,7 +476,7 @@ static void *storm_initiator(void *argument)
 	struct storm *storm = argument;
 	static const uint8_t attributes[8] = {0, 0, 0, 0, 0, 0, LF_TASK_ORDERED, LF_TASK_HEAD_OF_QUEUE};
 
-	for (uint32_t i = 0; i < 3000; i++) {
+	for (uint32_t i = 0; i < 1500; i++) {
 		struct command command = {.request = {.nexus = storm->nexus, .tag = i, .done = command_done}};
 		struct lf_request *request = &command.request;
 		request->lun = (uint64_t)(i % 3) << 48;
@@ -482,7 +487,7 @@ static void *storm_initiator(void *argument)
 		if (lf_begin(request))
 			submit(&command, true);
 		while (__atomic_load_n(&command.ended, __ATOMIC_SEQ_CST) == 0)
-			;
+			sched_yield();
 		bool fine = request->status == LF_STATUS_GOOD || request->status == LF_STATUS_TASK_ABORTED ||
 			    request->status == LF_STATUS_CHECK_CONDITION;
 		storm->good += request->status == LF_STATUS_GOOD;
@@ -496,8 +501,8 @@ static void *storm_store(void *argument)
 	struct stage *stage = argument;
 
 	while (!__atomic_load_n(&storm_over, __ATOMIC_SEQ_CST))
-		for (uint32_t i = 0; i < 2; i++)
-			held_release(&stage->store[i]);
+		if (!held_release(&stage->store[0]) && !held_release(&stage->store[1]))
+			sched_yield();
 	return NULL;
 }
 
@@ -509,25 +514,27 @@ static void flag_tmf(struct lf_tmf *tmf)
 TEST(storm_of_threads_resets_and_departures)
 {
 	struct stage *stage = stage_open();
-	struct storm storms[2] = {{.stage = stage, .nexus = stage->nexus}, {.stage = stage, .nexus = stage->other}};
+	struct storm storms[2] = {
+		{.stage = stage, .nexus = stage->nexus}, {.stage = stage, .nexus = stage->other}};
 	pthread_t threads[2], store;
 
 	storm_over = false;
 	pthread_create(&store, NULL, storm_store, stage);
 	for (uint32_t i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, storm_initiator, &storms[i]);
-	for (uint32_t i = 0; i < 300; i++) {
+	for (uint32_t i = 0; i < 150; i++) {
 		struct lf_removal removal = {.done = count_removal};
-		struct tmf reset = {.tmf = {.nexus = stage->nexus, .function = LF_TMF_LUN_RESET, .done = flag_tmf}};
+		struct tmf reset = {
+			.tmf = {.nexus = stage->nexus, .function = LF_TMF_LUN_RESET, .done = flag_tmf}};
 		stage->store[2].inline_done = true;
 		stage_add(stage, 2, 2);
 		lf_tmf_submit(&reset.tmf);
 		while (__atomic_load_n(&reset.answered, __ATOMIC_SEQ_CST) == 0)
-			;
+			sched_yield();
 		__atomic_store_n(&removals, 0, __ATOMIC_SEQ_CST);
 		lf_lu_remove(stage->lu[2], &removal);
 		while (__atomic_load_n(&removals, __ATOMIC_SEQ_CST) == 0)
-			;
+			sched_yield();
 		lf_lu_free(stage->lu[2]);
 		stage->lu[2] = NULL;
 	}

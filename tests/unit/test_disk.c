@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_disk.c: READ, WRITE, VERIFY, SYNCHRONIZE CACHE, UNMAP, WRITE SAME: what reaches the store, what comes
  * back. */
+#include <pthread.h>
+
 #include "tests/test.h"
 #include "tests/unit/command_stage.h"
 
@@ -165,6 +167,56 @@ TEST(short_buffers_take_whole_blocks)
 	}
 }
 
+/* What the initiator said it would send is all there is: whole blocks of it are written, the rest is
+ * residual. */
+TEST(short_writes_take_whole_blocks)
+{
+	static const struct {
+		uint32_t offered, moved;
+	} cases[] = {{0, 0}, {200, 0}, {512, 512}, {1535, 1024}, {2048, 2048}};
+	BOTH_MODES(mode)
+	{
+		struct stage *stage = stage_open(mode);
+		for (uint32_t i = 0; i < lf_count_of(cases); i++) {
+			stage_forget_ops(stage);
+			CHECK_EQ(transfer(stage, 0x2a, 0, 9, 4, LF_DIRECTION_OUT, cases[i].offered), 0);
+			CHECK_EQ(stage->command.request.data_wanted, 2048);
+			CHECK_EQ(stage->command.request.data_moved, cases[i].moved);
+			CHECK_EQ(stage->store.op_count, cases[i].moved > 0);
+			CHECK(cases[i].moved == 0 ||
+				is_op(stage, 0, LF_OP_WRITE, false, 9 * 512, cases[i].moved));
+		}
+		stage_close(stage);
+	}
+}
+
+static void request_done(struct lf_request *request)
+{
+	request->tag = 0;
+}
+
+TEST(data_that_was_lost_on_the_way_is_not_written_in_part)
+{
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	struct lf_segment segment = {stage->data, 1024};
+	struct lf_request request = {.nexus = stage->nexus,
+		.tag = 1,
+		.cdb = {0x2a, [8] = 2},
+		.cdb_length = 10,
+		.offered_direction = LF_DIRECTION_OUT,
+		.offered_length = 1024,
+		.done = request_done};
+	CHECK(lf_begin(&request));
+	request.segments = &segment;
+	request.segment_count = 1;
+	request.data_length = 512;
+	lf_submit(&request);
+	CHECK_EQ(request.tag, 0);
+	CHECK_EQ(lf_sense_read(&request), LF_SENSE(5, 0x0e, 3));
+	CHECK_EQ(stage->store.op_count, 0);
+	stage_close(stage);
+}
+
 TEST(data_the_other_way_is_not_touched)
 {
 	BOTH_MODES(mode)
@@ -258,7 +310,6 @@ TEST(failures_name_their_lba)
 	BOTH_MODES(mode)
 	{
 		struct stage *stage = stage_open(mode);
-		stage->lu->error_logged_ns = lf_time_ns(); /* what is logged is not asked here */
 		stage_fail(stage, 1, LF_E_IO);
 		check_failure(stage, transfer(stage, 0x28, 0, 77, 2, LF_DIRECTION_IN, 1024),
 			LF_SENSE(3, 0x11, 0), 0xf0, 77);
@@ -574,5 +625,72 @@ TEST(an_abort_stops_a_command_between_its_steps)
 	CHECK_EQ(tmf.tag, 0);
 	CHECK_EQ(tmf.response, LF_TMF_COMPLETE);
 	CHECK_EQ(stage->lu->scratch_free_count, LF_SCRATCH_COUNT);
+	stage_close(stage);
+}
+
+/* ---- A store whose operations end on a thread of its own ---- */
+
+struct thread_store {
+	struct lf_store *kept;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	struct lf_link queue;
+	bool stopped;
+};
+
+static void thread_submit(struct lf_store *store, struct lf_io *io)
+{
+	struct thread_store *mine = (struct thread_store *)(void *)store;
+	pthread_mutex_lock(&mine->mutex);
+	lf_list_append(&mine->queue, &io->link);
+	pthread_cond_signal(&mine->changed);
+	pthread_mutex_unlock(&mine->mutex);
+}
+
+static const struct lf_store_ops thread_ops = {.name = "thread", .submit = thread_submit};
+
+static void *thread_run(void *argument)
+{
+	struct thread_store *mine = argument;
+	pthread_mutex_lock(&mine->mutex);
+	for (;;) {
+		struct lf_link *link = lf_list_take(&mine->queue);
+		if (link != NULL) {
+			pthread_mutex_unlock(&mine->mutex);
+			kept_submit(mine->kept, lf_container(link, struct lf_io, link));
+			pthread_mutex_lock(&mine->mutex);
+		} else if (mine->stopped) {
+			break;
+		} else {
+			pthread_cond_wait(&mine->changed, &mine->mutex);
+		}
+	}
+	pthread_mutex_unlock(&mine->mutex);
+	return NULL;
+}
+
+/* Submitter and done race for who goes on after each step, and one of them always does. */
+TEST(steps_go_on_whoever_comes_last)
+{
+	struct thread_store threaded = {
+		.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct lf_store_info info = stage_info();
+	pthread_t thread;
+	lf_list_init(&threaded.queue);
+	struct stage *stage = stage_open_over(
+		LF_LOOP_EDGE_INLINE, &info, false, &thread_ops, (struct lf_store *)(void *)&threaded);
+	threaded.kept = &stage->store;
+	CHECK_EQ(pthread_create(&thread, NULL, thread_run, &threaded), 0);
+	for (uint32_t i = 0; i < 100; i++) {
+		CHECK_EQ(transfer(stage, 0x2f, 0, 0, 2560, LF_DIRECTION_NONE, 0), 0);
+		CHECK_EQ(transfer(stage, 0x28, 8, 0, 1, LF_DIRECTION_IN, 512), 0);
+		CHECK_EQ(same(stage, 0x93, 0, 50, 300, 7), 0);
+	}
+	pthread_mutex_lock(&threaded.mutex);
+	threaded.stopped = true;
+	pthread_cond_signal(&threaded.changed);
+	pthread_mutex_unlock(&threaded.mutex);
+	pthread_join(thread, NULL);
+	CHECK_EQ(stage->store.op_count, 100 * (20 + 2 + 3));
 	stage_close(stage);
 }

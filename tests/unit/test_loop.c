@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MS 1000000u
@@ -349,21 +348,28 @@ TEST(a_timer_may_cancel_another_that_is_due_and_set_itself_at_once)
 /* ---- Unwatch ---- */
 
 static struct lf_watch twins[2];
+static bool only_quieten;
 
+/* The other's event was fetched with this one's. Its watch is used anew, for a descriptor that is not ready.
+ */
 static void twin_ready(struct lf_watch *watch, uint32_t events)
 {
 	struct lf_watch *other = watch == &twins[0] ? &twins[1] : &twins[0];
 
 	(void)events;
 	step('t');
-	lf_loop_unwatch(loop, other); /* its event was fetched with this one's */
-	close(other->fd);
-	memset(other, 0, sizeof(*other));
 	lf_loop_unwatch(loop, watch);
-	close(watch->fd);
+	if (only_quieten) {
+		lf_loop_watch(loop, other, 0);
+		return;
+	}
+	lf_loop_unwatch(loop, other);
+	close(other->fd);
+	other->fd = eventfd(0, EFD_NONBLOCK);
+	lf_loop_watch(loop, other, EPOLLIN);
 }
 
-TEST(a_watch_that_is_gone_gets_no_event_fetched_before)
+static void run_twins(void)
 {
 	struct lf_timer stop = {.fired = fired_stop};
 
@@ -376,8 +382,25 @@ TEST(a_watch_that_is_gone_gets_no_event_fetched_before)
 	}
 	lf_loop_timer_set(loop, &stop, lf_time_ns() + 5 * MS);
 	lf_loop_run(loop);
-	CHECK_STR(steps, "t");
+	for (size_t i = 0; i < 2; i++) {
+		lf_loop_unwatch(loop, &twins[i]);
+		close(twins[i].fd);
+	}
 	finish();
+}
+
+TEST(a_watch_that_is_gone_gets_no_event_fetched_before)
+{
+	only_quieten = false;
+	run_twins();
+	CHECK_STR(steps, "t");
+}
+
+TEST(a_watch_gets_no_event_that_it_no_longer_wants)
+{
+	only_quieten = true;
+	run_twins();
+	CHECK_STR(steps, "t");
 }
 
 static void writable_once(struct lf_watch *watch, uint32_t events)
@@ -479,22 +502,23 @@ TEST(a_loop_without_a_ring_has_none)
 
 /* ---- Idleness ---- */
 
-static uint64_t cpu_ns(void)
+static uint32_t looks;
+
+/* Stands before the C library's. Counting is exact where a clock of the processor is not, on a busy host. */
+int epoll_wait(int epoll_fd, struct epoll_event *events, int most, int timeout_ms)
 {
-	struct timespec used;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	looks++;
+	return epoll_pwait(epoll_fd, events, most, timeout_ms, NULL);
 }
 
-TEST(an_idle_loop_uses_no_processor)
+TEST(an_idle_loop_sleeps_until_its_next_timer)
 {
 	struct lf_timer stop = {.fired = fired_stop};
-	uint64_t before_ns;
 
 	begin(true);
 	lf_loop_timer_set(loop, &stop, lf_time_ns() + 300 * MS);
-	before_ns = cpu_ns();
+	looks = 0;
 	lf_loop_run(loop);
-	CHECK(cpu_ns() - before_ns < 20 * MS);
+	CHECK(looks <= 5); /* the kernel may end a sleep early now and then, as it does for a signal */
 	finish();
 }

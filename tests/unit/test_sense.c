@@ -13,7 +13,6 @@ static void fresh(bool descriptor)
 	memset(&unit, 0, sizeof(unit));
 	memset(&request, 0, sizeof(request));
 	memset(request.sense, 0xa5, sizeof(request.sense));
-	lf_lock_init(&unit.lock);
 	unit.descriptor_sense = descriptor;
 	request.lu = &unit;
 	request.data_moved = 99;
@@ -117,7 +116,6 @@ TEST(every_error_has_its_sense)
 {
 	for (uint32_t i = 0; i < lf_count_of(mapping); i++) {
 		fresh(false);
-		unit.error_logged_ns = lf_time_ns(); /* what is logged is not asked here */
 		lf_sense_from_error(&request, mapping[i].error, false, 0x1234);
 		CHECK_EQ(lf_sense_read(&request), mapping[i].read);
 		CHECK_EQ(request.sense[0], mapping[i].names_lba ? 0xf0 : 0x70);
@@ -128,16 +126,14 @@ TEST(every_error_has_its_sense)
 	}
 }
 
-TEST(a_failing_medium_is_logged_once_in_a_while)
+TEST(a_failing_medium_is_traced)
 {
+	uint64_t before = lf_trace_count(LF_TRACE_ID_medium_error);
 	fresh(false);
-	unit.error_logged_ns = lf_time_ns();
-	for (uint32_t i = 0; i < 3; i++)
-		lf_sense_from_error(&request, LF_E_IO, false, 0);
-	CHECK_EQ(unit.errors_unlogged, 3);
-	unit.error_logged_ns -= 11ull * 1000 * 1000 * 1000;
 	lf_sense_from_error(&request, LF_E_IO, false, 0);
-	CHECK_EQ(unit.errors_unlogged, 0);
+	lf_sense_from_error(&request, LF_E_NO_SPACE, true, 0);
+	lf_sense_from_error(&request, LF_E_ABORTED, true, 0); /* somebody wanted that: it is no failure */
+	CHECK_EQ(lf_trace_count(LF_TRACE_ID_medium_error), before + 2);
 }
 
 TEST(every_error_has_words)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* errors.c: enum lf_error in words, for messages and the log. */
-#include "core/io.h"
+/* error.c: enum lf_error in words, for messages and the log. */
+#include "platform/platform.h"
 
 const char *lf_error_text(enum lf_error error)
 {
