@@ -8,12 +8,15 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#define NS_IN_MS UINT64_C(1000000)
+#define NS_IN_MS  UINT64_C(1000000)
+#define CONNECT_S 30
 
 enum lf_error lf_client_open(const char *path, struct lf_client *client, struct lf_message *message)
 {
+	struct timeval patience = {.tv_sec = CONNECT_S};
 	struct sockaddr_un address;
 	enum lf_error error;
 
@@ -22,14 +25,23 @@ enum lf_error lf_client_open(const char *path, struct lf_client *client, struct 
 	if (error != LF_OK)
 		return error;
 	client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (client->fd >= 0 && connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	/* A daemon that hangs accepts nobody: once its backlog is full, connecting would wait for ever. */
+	if (client->fd >= 0 &&
+		setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+		connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return LF_OK;
 	error = lf_error_from_errno(errno);
 	if (errno == ECONNREFUSED || errno == EPROTOTYPE)
 		error = LF_E_NOT_FOUND;
+	if (errno == EAGAIN)
+		error = LF_E_TIMED_OUT;
 	if (error == LF_E_NOT_FOUND)
-		lf_message_set(message, "%s: no adapter answers there: start lungfishd, or name its socket with --socket",
+		lf_message_set(message,
+			"%s: no adapter answers there: start lungfishd, or name its socket with --socket",
 			address.sun_path);
+	else if (error == LF_E_TIMED_OUT)
+		lf_message_set(message, "%s: the adapter did not answer in %d s: look at its log",
+			address.sun_path, CONNECT_S);
 	else
 		lf_message_set(message, "%s: %s: it is for the user who started lungfishd, and for root",
 			address.sun_path, lf_error_text(error));
@@ -82,8 +94,8 @@ static ssize_t receive_reply(struct lf_client *client, uint64_t deadline_ns)
 
 	for (;;) {
 		now_ns = lf_time_ns();
-		count = poll(&ready, 1,
-			now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / NS_IN_MS) + 1 : 0);
+		count = poll(
+			&ready, 1, now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / NS_IN_MS) + 1 : 0);
 		if (count > 0)
 			return recv(client->fd, client->reply, sizeof(client->reply), 0);
 		if (count == 0) {
@@ -101,7 +113,8 @@ enum lf_error lf_client_wait(struct lf_client *client, enum lf_control_command c
 	ssize_t got = receive_reply(client, lf_time_ns() + timeout_ms * NS_IN_MS);
 
 	if (got < 0 && errno == ETIMEDOUT) {
-		lf_message_set(message, "the adapter did not answer in %u s: look at its log", timeout_ms / 1000);
+		lf_message_set(
+			message, "the adapter did not answer in %u s: look at its log", timeout_ms / 1000);
 		return LF_E_TIMED_OUT;
 	}
 	if (got <= 0) {

@@ -11,7 +11,8 @@ struct lf_client {
 	uint8_t reply[LF_CONTROL_MESSAGE_MAX]; /* the last one: records are decoded from it */
 };
 
-/* path as in lf_control_socket_address; message is "object: cause: remedy". LF_E_NOT_FOUND: nobody answers. */
+/* path as in lf_control_socket_address; message is "object: cause: remedy". LF_E_NOT_FOUND: nobody answers.
+ */
 enum lf_error lf_client_open(const char *path, struct lf_client *client, struct lf_message *message);
 void lf_client_close(struct lf_client *client);
 

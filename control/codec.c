@@ -2,7 +2,8 @@
 /* codec.c: control messages between bytes and structs, by one table of fields for each layout. */
 #include "control/codec.h"
 
-/* What a field is: the table drives encoding, decoding and every check that does not need to know the device. */
+/* What a field is: the table drives encoding, decoding and every check that does not need to know the device.
+ */
 enum field_kind { FIELD_U16, FIELD_U32, FIELD_U64, FIELD_TEXT, FIELD_ZERO, FIELD_PORTALS };
 
 struct field {
@@ -23,13 +24,13 @@ struct layout {
 	{                                                                                                    \
 		offsetof(struct type, name), sizeof(((struct type *)0)->name), kind, most, mask              \
 	}
-#define NUMBER16(type, name)        FIELD(type, name, FIELD_U16, UINT16_MAX, false)
-#define NUMBER32(type, name)        FIELD(type, name, FIELD_U32, UINT32_MAX, false)
-#define NUMBER64(type, name)        FIELD(type, name, FIELD_U64, UINT64_MAX, false)
-#define UP_TO32(type, name, most)   FIELD(type, name, FIELD_U32, most, false)
-#define FLAGS32(type, name, bits)   FIELD(type, name, FIELD_U32, bits, true)
-#define TEXT(type, name)            FIELD(type, name, FIELD_TEXT, 0, false)
-#define ZERO(type, name)            FIELD(type, name, FIELD_ZERO, 0, false)
+#define NUMBER16(type, name)      FIELD(type, name, FIELD_U16, UINT16_MAX, false)
+#define NUMBER32(type, name)      FIELD(type, name, FIELD_U32, UINT32_MAX, false)
+#define NUMBER64(type, name)      FIELD(type, name, FIELD_U64, UINT64_MAX, false)
+#define UP_TO32(type, name, most) FIELD(type, name, FIELD_U32, most, false)
+#define FLAGS32(type, name, bits) FIELD(type, name, FIELD_U32, bits, true)
+#define TEXT(type, name)          FIELD(type, name, FIELD_TEXT, 0, false)
+#define ZERO(type, name)          FIELD(type, name, FIELD_ZERO, 0, false)
 #define LAYOUT(fields, type)                                                                                 \
 	{                                                                                                    \
 		fields, lf_count_of(fields), sizeof(struct type)                                             \
@@ -209,7 +210,8 @@ static const struct layout *reply_layout(uint16_t command)
 
 static bool has_device(uint16_t command)
 {
-	return command == LF_CONTROL_CONNECT || command == LF_CONTROL_DISCONNECT || command == LF_CONTROL_SHOW;
+	return command == LF_CONTROL_CONNECT || command == LF_CONTROL_DISCONNECT ||
+	       command == LF_CONTROL_SHOW;
 }
 
 /* ---- Numbers and texts ---- */
@@ -270,7 +272,12 @@ static void store_native(uint8_t *to, enum field_kind kind, uint64_t value)
 static size_t utf8_character(const uint8_t *text, size_t length)
 {
 	uint8_t first = text[0];
-	size_t size = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	size_t size = first < 0x80   ? 1
+		      : first < 0xc2 ? 0
+		      : first < 0xe0 ? 2
+		      : first < 0xf0 ? 3
+		      : first < 0xf5 ? 4
+				     : 0;
 
 	if (size == 0 || size > length)
 		return 0;
@@ -426,15 +433,16 @@ static void fill_header(struct lf_control_header *header, uint32_t size, uint32_
 
 /* ---- Requests ---- */
 
-enum lf_control_status lf_control_decode_request(const void *bytes, size_t length_bytes,
-	union lf_control_request *request, struct lf_message *message)
+enum lf_control_status lf_control_decode_request(
+	const void *bytes, size_t length_bytes, union lf_control_request *request, struct lf_message *message)
 {
 	struct lf_control_header *header = &request->header;
 	const struct layout *layout;
 
 	memset(header, 0, sizeof(*header));
 	if (length_bytes < sizeof(*header)) {
-		lf_message_set(message, "a message of %zu bytes: it has at least %zu", length_bytes, sizeof(*header));
+		lf_message_set(message, "a message of %zu bytes: it has at least %zu", length_bytes,
+			sizeof(*header));
 		return LF_CONTROL_INVALID;
 	}
 	decode_layout(&header_layout, bytes, (uint8_t *)request);
@@ -460,7 +468,8 @@ enum lf_control_status lf_control_decode_request(const void *bytes, size_t lengt
 		return LF_CONTROL_INVALID;
 	}
 	if (!decode_layout(layout, bytes, (uint8_t *)request)) {
-		lf_message_set(message, "a field of the message for command %u is out of its range", header->command);
+		lf_message_set(message, "a field of the message for command %u is out of its range",
+			header->command);
 		return LF_CONTROL_INVALID;
 	}
 	return LF_CONTROL_OK;
@@ -566,7 +575,8 @@ bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_con
 
 bool lf_control_decode_device(const void *bytes, uint32_t index, struct lf_control_device *device)
 {
-	return decode_layout(&device_layout, (const uint8_t *)bytes + device_offset(index), (uint8_t *)device);
+	return decode_layout(
+		&device_layout, (const uint8_t *)bytes + device_offset(index), (uint8_t *)device);
 }
 
 bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_control_event *event)
@@ -576,9 +586,9 @@ bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_contro
 
 bool lf_control_layouts_are_whole(void)
 {
-	static const struct layout *const all[] = {&header_layout, &connect_layout, &select_layout, &list_layout,
-		&failure_layout, &identity_layout, &device_layout, &page_layout, &portal_layout, &state_layout,
-		&event_layout};
+	static const struct layout *const all[] = {&header_layout, &connect_layout, &select_layout,
+		&list_layout, &failure_layout, &identity_layout, &device_layout, &page_layout, &portal_layout,
+		&state_layout, &event_layout};
 
 	for (uint32_t i = 0; i < lf_count_of(all); i++) {
 		uint32_t end = 0;

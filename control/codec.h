@@ -30,7 +30,8 @@ union lf_control_reply {
 enum lf_control_status lf_control_decode_request(const void *bytes, size_t length_bytes,
 	union lf_control_request *request, struct lf_message *message);
 
-/* Struct to bytes; header.command is set, the rest of the header is filled in. Returns the length in bytes. */
+/* Struct to bytes; header.command is set, the rest of the header is filled in. Returns the length in bytes.
+ */
 size_t lf_control_encode_request(union lf_control_request *request, void *bytes, size_t room_bytes);
 
 /*
@@ -51,7 +52,8 @@ bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_con
 bool lf_control_decode_device(const void *bytes, uint32_t index, struct lf_control_device *device);
 bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_control_event *event);
 
-/* Fills a text field, cut at a character's border when it is too long; false when it was cut or is no UTF-8. */
+/* Fills a text field, cut at a character's border when it is too long; false when it was cut or is no UTF-8.
+ */
 #define lf_control_set_text(field, text)                                                                     \
 	lf_control_copy_text(&(field)->length, (field)->bytes, sizeof((field)->bytes), (text))
 bool lf_control_copy_text(uint16_t *length, char *bytes, size_t capacity, const char *text);

@@ -73,16 +73,6 @@ const struct lf_control_edge *lf_devices_edge(const struct lf_devices *devices)
 	return &devices->options.edge;
 }
 
-uint32_t lf_device_number(const struct lf_device *device)
-{
-	return device->number;
-}
-
-const char *lf_device_id(const struct lf_device *device)
-{
-	return device->id;
-}
-
 static struct lf_device *device_of(struct lf_link *link)
 {
 	return lf_container(link, struct lf_device, link);
@@ -90,11 +80,19 @@ static struct lf_device *device_of(struct lf_link *link)
 
 struct lf_device *lf_devices_next(struct lf_devices *devices, uint32_t after)
 {
-	lf_list_each (link, next, &devices->list) {
+	lf_list_each(link, next, &devices->list)
+	{
 		if (device_of(link)->number > after)
 			return device_of(link);
 	}
 	return NULL;
+}
+
+struct lf_device *lf_device_next(struct lf_device *device)
+{
+	struct lf_link *next = device->link.next;
+
+	return next == &device->devices->list ? NULL : device_of(next);
 }
 
 /* ---- What is known of a device ---- */
@@ -113,7 +111,8 @@ static void set_url(struct lf_control_device *record, const struct lf_control_ed
 		host = "127.0.0.1";
 	else if (port && strncmp(address, "[::]:", 5) == 0)
 		host = "[::1]";
-	snprintf(url, sizeof(url), "iscsi://%s%s/%s/%u", host, *host ? port : address, edge->iqn, record->lun);
+	snprintf(
+		url, sizeof(url), "iscsi://%s%s/%s/%u", host, *host ? port : address, edge->iqn, record->lun);
 	lf_control_set_text(&record->url, url);
 }
 
@@ -206,7 +205,8 @@ struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, co
 
 	for (uint32_t i = 0; i < lf_count_of(ways); i++) {
 		const char *wanted = ways[i] == has_path && *path ? path : id;
-		lf_list_each (link, next, &devices->list) {
+		lf_list_each(link, next, &devices->list)
+		{
 			if (ways[i](device_of(link), wanted))
 				return device_of(link);
 		}
@@ -220,7 +220,8 @@ static bool name_taken(void *context, const char *name)
 {
 	struct lf_devices *devices = context;
 
-	lf_list_each (link, next, &devices->list) {
+	lf_list_each(link, next, &devices->list)
+	{
 		if (has_name(device_of(link), name))
 			return true;
 	}
@@ -236,7 +237,8 @@ static enum lf_control_status choose_name(
 	}
 	if (!lf_naming_is_valid(request->name.bytes)) {
 		lf_message_set(message,
-			"no name for a device: up to %d letters, digits, '.', '_' or '-', and not only digits",
+			"no name for a device: up to %d letters, digits, '.', '_' or '-', and not only "
+			"digits",
 			LF_NAMING_CAPACITY - 1);
 		return LF_CONTROL_INVALID;
 	}
@@ -250,8 +252,8 @@ static enum lf_control_status choose_name(
 }
 
 /* The same image twice would be two units with a cache each, and one of them stale. */
-static enum lf_control_status check_file(struct lf_device *device, int handle, bool read_only,
-	struct lf_message *message)
+static enum lf_control_status check_file(
+	struct lf_device *device, int handle, bool read_only, struct lf_message *message)
 {
 	struct stat facts = {0};
 	int mode = fcntl(handle, F_GETFL);
@@ -272,12 +274,14 @@ static enum lf_control_status check_file(struct lf_device *device, int handle, b
 	}
 	device->file_device = S_ISBLK(facts.st_mode) ? facts.st_rdev : facts.st_dev;
 	device->file_node = S_ISBLK(facts.st_mode) ? 0 : facts.st_ino;
-	lf_list_each (link, next, &device->devices->list) {
+	lf_list_each(link, next, &device->devices->list)
+	{
 		struct lf_device *other = device_of(link);
 		if (other->file_device == device->file_device && other->file_node == device->file_node) {
 			lf_message_set(message, "%s as %s: %s",
 				other->leaving ? "it is still leaving" : "already connected", other->id,
-				other->leaving ? "wait until lungfish list does not show it" : "disconnect it first");
+				other->leaving ? "wait until lungfish list does not show it"
+					       : "disconnect it first");
 			return LF_CONTROL_BUSY;
 		}
 	}
@@ -308,7 +312,8 @@ static enum lf_control_status status_of(enum lf_error error)
 	}
 }
 
-/* Whether text begins with a path, whose control characters are '?' in messages, and a colon: its length, or 0. */
+/* Whether text begins with a path, whose control characters are '?' in messages, and a colon: its length, or
+ * 0. */
 static size_t path_length(const char *text, const char *path)
 {
 	size_t length = 0;
@@ -321,13 +326,15 @@ static size_t path_length(const char *text, const char *path)
 	return strncmp(text + length, ": ", 2) == 0 ? length : 0;
 }
 
-/* What lower rooms say begins with the path, or with the end of a long one; whoever asked puts his own there. */
+/* What lower rooms say begins with the path, or with the end of a long one; whoever asked puts his own there.
+ */
 static void drop_path(struct lf_message *message, const char *path)
 {
 	for (; *path; path++) {
 		size_t length = path_length(message->text, path);
 		if (length > 0) {
-			memmove(message->text, message->text + length + 2, strlen(message->text + length + 2) + 1);
+			memmove(message->text, message->text + length + 2,
+				strlen(message->text + length + 2) + 1);
 			return;
 		}
 	}
@@ -377,11 +384,13 @@ static enum lf_error add_unit(
 /* Two units of one designator would be taken for two paths to one disk. */
 static enum lf_control_status check_identity(struct lf_device *device, struct lf_message *message)
 {
-	lf_list_each (link, next, &device->devices->list) {
+	lf_list_each(link, next, &device->devices->list)
+	{
 		struct lf_device *other = device_of(link);
 		if (strcmp(other->identity.serial, device->identity.serial) == 0) {
-			lf_message_set(message, "%s has the serial number %s already: give another with --serial",
-				other->id, other->identity.serial);
+			lf_message_set(message,
+				"%s has the serial number %s already: give another with --serial", other->id,
+				other->identity.serial);
 			return LF_CONTROL_BUSY;
 		}
 	}
@@ -416,8 +425,9 @@ static void close_handles(const int handles[LF_CONTROL_HANDLES_MAX])
 	}
 }
 
-enum lf_control_status lf_devices_connect(struct lf_devices *devices, const struct lf_control_connect *request,
-	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_device **made, struct lf_message *message)
+enum lf_control_status lf_devices_connect(struct lf_devices *devices,
+	const struct lf_control_connect *request, const int handles[LF_CONTROL_HANDLES_MAX],
+	struct lf_device **made, struct lf_message *message)
 {
 	struct lf_device *device = lf_alloc(sizeof(*device));
 	enum lf_control_status status = LF_CONTROL_FAILED;
@@ -454,7 +464,8 @@ enum lf_control_status lf_devices_connect(struct lf_devices *devices, const stru
 /* ---- Disconnect ---- */
 
 /*
- * lf_lu_remove -> removal.done (any thread) -> post -> removed (loop) -> FLUSH -> flush.done (any thread) -> post
+ * lf_lu_remove -> removal.done (any thread) -> post -> removed (loop) -> FLUSH -> flush.done (any thread) ->
+ * post
  * -> gone (loop). One post serves both: they follow one another.
  */
 static void gone(struct lf_post *post)
@@ -534,8 +545,7 @@ void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context),
 {
 	devices->emptied = emptied;
 	devices->emptied_context = context;
-	lf_list_each (link, next, &devices->list)
-		lf_device_disconnect(device_of(link), NULL);
+	lf_list_each(link, next, &devices->list) lf_device_disconnect(device_of(link), NULL);
 	if (devices->count == 0)
 		emptied(context);
 }

@@ -30,18 +30,19 @@ struct lf_devices *lf_devices_create(const struct lf_devices_options *options);
 void lf_devices_destroy(struct lf_devices *devices);
 
 /* handles are the table's from here on, also when it refuses; message is then "cause: remedy". */
-enum lf_control_status lf_devices_connect(struct lf_devices *devices, const struct lf_control_connect *request,
-	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_device **device, struct lf_message *message);
+enum lf_control_status lf_devices_connect(struct lf_devices *devices,
+	const struct lf_control_connect *request, const int handles[LF_CONTROL_HANDLES_MAX],
+	struct lf_device **device, struct lf_message *message);
 
 /* By name, number, path, address or URL, in this order; path may be empty. NULL: there is none. */
 struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, const char *path);
 /* The first whose number is above after; NULL past the last. */
 struct lf_device *lf_devices_next(struct lf_devices *devices, uint32_t after);
+/* The one behind it; NULL for the last. */
+struct lf_device *lf_device_next(struct lf_device *device);
 uint32_t lf_devices_count(const struct lf_devices *devices);
 const struct lf_control_edge *lf_devices_edge(const struct lf_devices *devices);
 
-uint32_t lf_device_number(const struct lf_device *device);
-const char *lf_device_id(const struct lf_device *device);
 void lf_device_describe(struct lf_device *device, struct lf_control_device *record);
 
 /* Somebody who waits for a device to be gone. Its owner's memory, until ended runs or it is forgotten. */
@@ -53,8 +54,8 @@ struct lf_departure {
 };
 
 /*
- * Takes the unit away: initiators lose it at once, what is in flight ends, what was written becomes stable, the
- * image is closed. Of a device that is leaving already, it only waits. departure may be NULL.
+ * Takes the unit away: initiators lose it at once, what is in flight ends, what was written becomes stable,
+ * the image is closed. Of a device that is leaving already, it only waits. departure may be NULL.
  */
 void lf_device_disconnect(struct lf_device *device, struct lf_departure *departure);
 void lf_departure_forget(struct lf_departure *departure);

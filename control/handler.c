@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLATFORM        "linux"
-#define TIMEOUT_MAX_MS  (60u * 60 * 1000)
-#define NS_IN_MS        UINT64_C(1000000)
+#define PLATFORM       "linux"
+#define TIMEOUT_MAX_MS (60u * 60 * 1000)
+#define NS_IN_MS       UINT64_C(1000000)
 
 void lf_handler_init(struct lf_handler *handler, const struct lf_handler_options *options)
 {
@@ -24,8 +24,8 @@ static void answer(struct lf_call *call, union lf_control_reply *reply)
 	lf_assert(call->reply_length > 0);
 }
 
-static size_t encode_failure(enum lf_control_status status, uint16_t command, const char *text, void *bytes,
-	size_t room_bytes)
+static size_t encode_failure(
+	enum lf_control_status status, uint16_t command, const char *text, void *bytes, size_t room_bytes)
 {
 	union lf_control_reply reply;
 
@@ -77,8 +77,8 @@ static void answer_device(struct lf_call *call, const struct lf_control_device *
 	call->answered(call);
 }
 
-static void connect_image(
-	struct lf_call *call, const struct lf_control_connect *request, const int handles[LF_CONTROL_HANDLES_MAX])
+static void connect_image(struct lf_call *call, const struct lf_control_connect *request,
+	const int handles[LF_CONTROL_HANDLES_MAX])
 {
 	struct lf_message message = {""};
 	struct lf_control_device record;
@@ -134,7 +134,8 @@ static void departs_late(struct lf_timer *timer)
 	lf_device_describe(call->device, &record);
 	lf_departure_forget(&call->departure);
 	call->device = NULL;
-	lf_message_set(&message, "%llu commands are still in flight: it is offline, and goes when they have ended",
+	lf_message_set(&message,
+		"%llu commands are still in flight: it is offline, and goes when they have ended",
 		(unsigned long long)record.in_flight);
 	fail(call, LF_CONTROL_TIMED_OUT, &message);
 }
@@ -173,20 +174,18 @@ static void show(struct lf_call *call, const struct lf_control_select *request)
 
 static void list(struct lf_call *call, const struct lf_control_list *request)
 {
-	struct lf_devices *devices = call->handler->options.devices;
+	struct lf_device *device = lf_devices_next(call->handler->options.devices, request->after);
 	struct lf_control_device record;
 	union lf_control_reply reply;
-	struct lf_device *device;
-	uint32_t after = request->after, count = 0;
+	uint32_t count = 0;
 
-	while (count < LF_CONTROL_PAGE_DEVICES_MAX && (device = lf_devices_next(devices, after))) {
+	for (; device && count < LF_CONTROL_PAGE_DEVICES_MAX; device = lf_device_next(device)) {
 		lf_device_describe(device, &record);
 		lf_control_encode_device(&record, count++, call->reply);
-		after = lf_device_number(device);
 	}
 	memset(&reply.page, 0, sizeof(reply.page));
 	reply.page.count = count;
-	reply.page.more = lf_devices_next(devices, after) != NULL;
+	reply.page.more = device != NULL;
 	answer(call, &reply);
 	call->answered(call);
 }
@@ -224,8 +223,8 @@ static void status(struct lf_call *call)
 	call->answered(call);
 }
 
-static void dispatch(
-	struct lf_call *call, const union lf_control_request *request, const int handles[LF_CONTROL_HANDLES_MAX])
+static void dispatch(struct lf_call *call, const union lf_control_request *request,
+	const int handles[LF_CONTROL_HANDLES_MAX])
 {
 	switch (request->header.command) {
 	case LF_CONTROL_IDENTIFY:
@@ -249,8 +248,8 @@ static void dispatch(
 	}
 }
 
-void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *bytes, size_t length_bytes,
-	const int handles[LF_CONTROL_HANDLES_MAX])
+void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *bytes,
+	size_t length_bytes, const int handles[LF_CONTROL_HANDLES_MAX])
 {
 	static const int none[LF_CONTROL_HANDLES_MAX] = {-1, -1};
 	struct lf_message message = {""};

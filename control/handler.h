@@ -28,7 +28,7 @@ struct lf_call {
 	void (*answered)(struct lf_call *call);
 	uint8_t *reply; /* LF_CONTROL_MESSAGE_MAX bytes, valid while answered runs and the call is served */
 	size_t reply_length;
-	bool believed;  /* false: what came was no message; whoever sends such is let go */
+	bool believed; /* false: what came was no message; whoever sends such is let go */
 
 	/* The handler's own. */
 	struct lf_handler *handler;
@@ -39,8 +39,8 @@ struct lf_call {
 };
 
 /* handles: LF_CONTROL_HANDLES_MAX of them, -1 for none; the handler's from here on. */
-void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *request, size_t length_bytes,
-	const int handles[LF_CONTROL_HANDLES_MAX]);
+void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *request,
+	size_t length_bytes, const int handles[LF_CONTROL_HANDLES_MAX]);
 
 /* Nobody waits for the answer any more: it never comes. What was begun goes on. */
 void lf_handler_forget(struct lf_call *call);

@@ -25,7 +25,8 @@ static uint64_t load_big_endian(const uint8_t *bytes)
 	return value;
 }
 
-void lf_identity_derive(const char *machine, const char *path, const char *serial, struct lf_identity *identity)
+void lf_identity_derive(
+	const char *machine, const char *path, const char *serial, struct lf_identity *identity)
 {
 	bool given = serial && *serial;
 	uint8_t digest[SHA256_DIGEST_SIZE];

@@ -17,7 +17,8 @@ struct lf_identity {
  * The same machine and the same path, the same identity, tomorrow as today. serial replaces the path when it
  * is not empty: an image that moves on its machine stays the same unit, and two machines never make the same.
  */
-void lf_identity_derive(const char *machine, const char *path, const char *serial, struct lf_identity *identity);
+void lf_identity_derive(
+	const char *machine, const char *path, const char *serial, struct lf_identity *identity);
 
 /* The machine's id, or its host name where there is none; always terminated. */
 void lf_identity_machine(char *machine, size_t room_bytes);

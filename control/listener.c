@@ -21,8 +21,8 @@ static int new_socket(void)
 }
 
 /*
- * Two daemons that start at once must not both find the file dead: the directory is locked from the look to the
- * bind. Where it cannot be locked (somebody else's directory), two such starts are not told apart.
+ * Two daemons that start at once must not both find the file dead: the directory is locked from the look to
+ * the bind. Where it cannot be locked (somebody else's directory), two such starts are not told apart.
  */
 static int lock_directory(const struct sockaddr_un *address)
 {
@@ -72,10 +72,12 @@ static enum lf_error bind_and_listen(struct lf_listener *listener, struct lf_mes
 	if (bind(listener->fd, (const struct sockaddr *)&listener->address, sizeof(listener->address)) != 0)
 		error = errno;
 	umask(mask);
-	if (error == 0 && (listen(listener->fd, BACKLOG) != 0 || lstat(listener->address.sun_path, &facts) != 0))
+	if (error == 0 &&
+		(listen(listener->fd, BACKLOG) != 0 || lstat(listener->address.sun_path, &facts) != 0))
 		error = errno;
 	if (error != 0) {
-		lf_message_set(message, "%s: the control socket cannot be made: %s: name another with --socket",
+		lf_message_set(message,
+			"%s: the control socket cannot be made: %s: name another with --socket",
 			listener->address.sun_path, lf_error_text(lf_error_from_errno(error)));
 		return lf_error_from_errno(error);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* listener.h: the socket file of the daemon: mode 0600, and never one that another daemon answers on. Linux. */
+/* listener.h: the socket file of the daemon: mode 0600, and never one that another daemon answers on. */
 #ifndef LF_CONTROL_LISTENER_H
 #define LF_CONTROL_LISTENER_H
 

@@ -10,15 +10,16 @@
 
 static bool is_name_character(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-	       c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+	       c == '_' || c == '-';
 }
 
 bool lf_naming_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length == 0 || length >= LF_NAMING_CAPACITY || name[0] == '-' || strspn(name, "0123456789") == length)
+	if (length == 0 || length >= LF_NAMING_CAPACITY || name[0] == '-' ||
+		strspn(name, "0123456789") == length)
 		return false;
 	for (size_t i = 0; i < length; i++) {
 		if (!is_name_character(name[i]))
@@ -48,7 +49,8 @@ void lf_naming_make(const char *path, bool (*taken)(void *context, const char *n
 	if (at == 0)
 		snprintf(name, LF_NAMING_CAPACITY, "disk");
 	else
-		snprintf(name, LF_NAMING_CAPACITY, "%s%s", strspn(stem, "0123456789") == at ? "disk" : "", stem);
+		snprintf(name, LF_NAMING_CAPACITY, "%s%s", strspn(stem, "0123456789") == at ? "disk" : "",
+			stem);
 	if (!taken(context, name))
 		return;
 	snprintf(stem, sizeof(stem), "%.*s", (int)sizeof(stem) - 1, name);
@@ -74,11 +76,13 @@ static enum lf_control_status check_ascii(
 		good = false;
 	if (good)
 		return LF_CONTROL_OK;
-	lf_message_set(message, "%s %s: up to %zu printable ASCII characters, no space at either end", what, text, most);
+	lf_message_set(message, "%s %s: up to %zu printable ASCII characters, no space at either end", what,
+		text, most);
 	return LF_CONTROL_INVALID;
 }
 
-static enum lf_control_status check_geometry(const struct lf_control_connect *request, struct lf_message *message)
+static enum lf_control_status check_geometry(
+	const struct lf_control_connect *request, struct lf_message *message)
 {
 	uint32_t block = request->block_size, physical = request->physical_block_size;
 
@@ -89,7 +93,8 @@ static enum lf_control_status check_geometry(const struct lf_control_connect *re
 	if (physical != 0 &&
 		((physical & (physical - 1)) != 0 || physical < (block ? block : 512) || physical > 65536)) {
 		lf_message_set(message,
-			"a physical block size of %u: it is a power of two from the block size to 65536", physical);
+			"a physical block size of %u: it is a power of two from the block size to 65536",
+			physical);
 		return LF_CONTROL_INVALID;
 	}
 	/* SBC-4 table 261: 0002h to 0400h and FFFFh are reserved. */
@@ -107,7 +112,8 @@ enum lf_control_status lf_naming_check_request(
 	enum lf_control_status status;
 
 	if (request->type != LF_LU_DISK) {
-		lf_message_set(message, "peripheral device type %u is not supported by this release", request->type);
+		lf_message_set(
+			message, "peripheral device type %u is not supported by this release", request->type);
 		return LF_CONTROL_UNSUPPORTED;
 	}
 	if (request->target != 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* protocol.h: what the command and the adapter say to each other: the same bytes by UNIX socket and by IOCTL. */
+/* protocol.h: what the command and the adapter say to each other, by UNIX socket as by IOCTL. */
 #ifndef LF_CONTROL_PROTOCOL_H
 #define LF_CONTROL_PROTOCOL_H
 
@@ -66,16 +66,16 @@ enum lf_control_connect_flags {
 
 struct lf_control_connect {
 	struct lf_control_header header;
-	uint32_t flags;               /* enum lf_control_connect_flags */
-	uint32_t type;                /* peripheral device type: 0 */
+	uint32_t flags; /* enum lf_control_connect_flags */
+	uint32_t type;  /* peripheral device type: 0 */
 	uint32_t target;
 	uint32_t lun;                 /* UINT32_MAX: the adapter's choice */
 	uint32_t block_size;          /* bytes; 0: the store's choice */
 	uint32_t physical_block_size; /* likewise */
 	uint16_t rotation;            /* SBC-4 6.6.2: 0 unknown, 1 does not rotate, else rpm */
 	uint16_t reserved[3];
-	LF_CONTROL_TEXT(62) name;     /* empty: made from the path */
-	LF_CONTROL_TEXT(14) vendor;   /* empty: the default */
+	LF_CONTROL_TEXT(62) name;   /* empty: made from the path */
+	LF_CONTROL_TEXT(14) vendor; /* empty: the default */
 	LF_CONTROL_TEXT(22) product;
 	LF_CONTROL_TEXT(38) serial;
 	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) path; /* absolute, without symbolic links */
@@ -87,10 +87,12 @@ enum lf_control_select_flags {
 
 struct lf_control_select {
 	struct lf_control_header header;
-	uint32_t flags;                                 /* enum lf_control_select_flags */
-	uint32_t timeout_ms;                            /* DISCONNECT: how long to wait for what is in flight */
-	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) id;   /* name, number, path, bus:target:lun or URL, as typed */
-	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) path; /* id as an absolute path without symbolic links, or empty */
+	uint32_t flags;      /* enum lf_control_select_flags */
+	uint32_t timeout_ms; /* DISCONNECT: how long to wait for what is in flight */
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY)
+	id; /* name, number, path, bus:target:lun or URL, as typed */
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY)
+	path; /* id as an absolute path without symbolic links, or empty */
 };
 
 struct lf_control_list {
@@ -105,7 +107,7 @@ struct lf_control_failure {
 	struct lf_control_header header;
 	uint16_t version_min, version_max; /* spoken by the one who answers */
 	uint32_t reserved;
-	LF_CONTROL_TEXT(510) text;         /* "cause: remedy", or empty */
+	LF_CONTROL_TEXT(510) text; /* "cause: remedy", or empty */
 };
 
 struct lf_control_identity {
@@ -136,8 +138,8 @@ struct lf_control_device {
 	uint32_t number; /* from 1 */
 	uint32_t type;   /* peripheral device type */
 	uint32_t bus, target, lun;
-	uint32_t state;  /* enum lf_control_device_state */
-	uint32_t flags;  /* enum lf_control_device_flags */
+	uint32_t state; /* enum lf_control_device_state */
+	uint32_t flags; /* enum lf_control_device_flags */
 	uint32_t block_size, physical_block_size;
 	uint32_t sessions;
 	uint64_t block_count;

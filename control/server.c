@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * server.c: clients of the control socket. A client is accepted, checked by its uid, and then read only while it
- * has no request outstanding and has taken its last reply: who floods fills its own socket, nothing of ours.
+ * server.c: clients of the control socket. A client is accepted, checked by its uid, and then read only while
+ * it has no request outstanding and has taken its last reply: who floods fills its own socket, nothing of
+ * ours.
  */
 #include "control/server.h"
 #include "control/listener.h"
@@ -13,9 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX    64
-#define REQUEST_MAX    16384 /* more than any request has; what is longer is none */
-#define PAUSE_NS       UINT64_C(1000000000)
+#define CLIENTS_MAX     64
+#define REQUEST_MAX     16384 /* more than any request has; what is longer is none */
+#define PAUSE_NS        UINT64_C(1000000000)
 #define ACCEPTS_AT_ONCE 16
 
 struct lf_server {
@@ -140,8 +141,8 @@ static void client_read(struct client *client)
 
 static void client_write(struct client *client)
 {
-	ssize_t sent = send(
-		client->watch.fd, client->unsent, client->unsent_length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent =
+		send(client->watch.fd, client->unsent, client->unsent_length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
 		return;
@@ -183,7 +184,8 @@ static void refuse(struct lf_server *server, int fd, enum lf_control_status stat
 /* Makes room for one more. False: all have a request outstanding. */
 static bool drop_idle(struct lf_server *server)
 {
-	lf_list_each (link, next, &server->clients) {
+	lf_list_each(link, next, &server->clients)
+	{
 		struct client *client = lf_container(link, struct client, link);
 		if (!client->serving) {
 			client_close(client);
@@ -203,7 +205,8 @@ static void client_open(struct lf_server *server, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ||
 		(peer.uid != 0 && peer.uid != geteuid())) {
 		refuse(server, fd, LF_CONTROL_PERMISSION,
-			"this adapter is another user's: ask as that user or as root, or start your own lungfishd");
+			"this adapter is another user's: ask as that user or as root, or start your own "
+			"lungfishd");
 		return;
 	}
 	if (server->client_count >= server->options.clients_max && !drop_idle(server)) {
@@ -283,8 +286,7 @@ const char *lf_server_path(const struct lf_server *server)
 
 void lf_server_close(struct lf_server *server)
 {
-	lf_list_each (link, next, &server->clients)
-		client_close(lf_container(link, struct client, link));
+	lf_list_each(link, next, &server->clients) client_close(lf_container(link, struct client, link));
 	lf_loop_timer_cancel(server->options.loop, &server->resume);
 	lf_loop_unwatch(server->options.loop, &server->watch);
 	lf_listener_close(&server->listener);

@@ -20,7 +20,8 @@ static enum lf_error set_path(struct sockaddr_un *address, const char *path, str
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
 	if (length == 0 || length >= sizeof(address->sun_path)) {
-		lf_message_set(message, "socket: a path of %zu bytes: it has 1 to %zu: name another with --socket", length,
+		lf_message_set(message,
+			"socket: a path of %zu bytes: it has 1 to %zu: name another with --socket", length,
 			sizeof(address->sun_path) - 1);
 		return LF_E_INVALID;
 	}
@@ -38,15 +39,16 @@ static enum lf_error check_directory(const char *directory, bool make, struct lf
 
 	if (make && mkdir(directory, 0700) != 0 && errno != EEXIST) {
 		enum lf_error error = lf_error_from_errno(errno);
-		lf_message_set(message, "%.100s: it cannot be made: %s: name a socket with --socket", directory,
-			lf_error_text(error));
+		lf_message_set(message, "%.100s: it cannot be made: %s: name a socket with --socket",
+			directory, lf_error_text(error));
 		return error;
 	}
 	if (lstat(directory, &facts) != 0)
 		return LF_OK; /* nobody listens there: connecting says so */
 	if (S_ISDIR(facts.st_mode) && facts.st_uid == geteuid() && (facts.st_mode & 022) == 0)
 		return LF_OK;
-	lf_message_set(message, "%.100s: it is not a directory of yours alone: remove it, or name a socket with --socket",
+	lf_message_set(message,
+		"%.100s: it is not a directory of yours alone: remove it, or name a socket with --socket",
 		directory);
 	return LF_E_PERMISSION;
 }

@@ -67,14 +67,16 @@ static enum lf_error open_failed(const char *path, bool read_only, int error, st
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd >= 0) {
 		close(fd);
-		lf_message_set(message, "it cannot be written: %s: add --read-only, or see to it that you may write it",
+		lf_message_set(message,
+			"it cannot be written: %s: add --read-only, or see to it that you may write it",
 			cause_of(error));
 		return error == EROFS ? LF_E_READ_ONLY : LF_E_PERMISSION;
 	}
 	if (error == ENOENT)
 		lf_message_set(message, "no such file: name one that exists, or make it with --create SIZE");
 	else if (not_writable(error))
-		lf_message_set(message, "%s: it is opened with your own rights; check who owns it", cause_of(error));
+		lf_message_set(
+			message, "%s: it is opened with your own rights; check who owns it", cause_of(error));
 	else
 		lf_message_set(message, "it cannot be opened: %s", cause_of(error));
 	return lf_error_from_errno(error);
@@ -137,7 +139,8 @@ enum lf_error lf_control_source_create(
 	source->fd = open(image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
 	if (source->fd < 0) {
 		if (errno == EEXIST) {
-			lf_message_set(message, "it exists already: connect it without --create, or name another");
+			lf_message_set(
+				message, "it exists already: connect it without --create, or name another");
 			return LF_E_BUSY;
 		}
 		error = errno;

@@ -74,10 +74,11 @@ void lf_check_io(const struct lf_lu *lu, struct lf_request *request)
 		/* fall through */
 	case LF_OP_ZERO:
 	case LF_OP_UNMAP:
+	case LF_OP_MAP:
 		lf_assert(io->offset_bytes % size == 0 && io->length_bytes % size == 0);
 		lf_assert(io->offset_bytes / size <= lu->info.block_count &&
 			  io->length_bytes / size <= lu->info.block_count - io->offset_bytes / size);
-		lf_assert(io->op == LF_OP_READ || !lu->read_only);
+		lf_assert(io->op == LF_OP_READ || io->op == LF_OP_MAP || !lu->read_only);
 		break;
 	case LF_OP_FLUSH:
 		lf_assert(io->offset_bytes == 0 && io->length_bytes == 0);

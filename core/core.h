@@ -338,7 +338,7 @@ bool lf_waiter_raise_locked(
 void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
 /* False: the task was put into its unit's queue and will be run by whoever makes it runnable. */
 bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request);
-void lf_task_order(struct lf_adapter *adapter, struct lf_task *task); /* makes an ORDERED task a barrier */
+void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task); /* makes it a barrier */
 void lf_task_retire(struct lf_adapter *adapter, struct lf_task *task);
 /* Makes those runnable that no barrier holds any more, or that were marked. adapter->lock is held. */
 void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu);

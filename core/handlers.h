@@ -30,6 +30,8 @@ void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request);
 /* disk_provisioning.c */
 void lf_unmap(struct lf_lu *lu, struct lf_request *request);
 void lf_write_same(struct lf_lu *lu, struct lf_request *request);
+/* lba_status.c */
+void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
 
 /* The rules of WRITE SAME alone; false when it has set CHECK CONDITION. Called by lf_command_check. */
 bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request);

@@ -133,6 +133,31 @@ static uint32_t extended_inquiry(const struct lf_lu *lu, const struct lf_request
 	return 0x3c;
 }
 
+/*
+ * A granularity of zero is not reported: the same as one block, on which QEMU trips with 4Kn; and initiators
+ * keep a bit for each granule (QEMU again), for which a unit of billions of them leaves no memory.
+ */
+static uint32_t reported_granularity(const struct lf_lu *lu)
+{
+	uint64_t blocks = lu->info.unmap_granularity_bytes >> lu->block_shift;
+
+	return blocks > 1 && lu->info.block_count / blocks <= UINT32_MAX
+		       ? (uint32_t)lf_min(blocks, UINT32_MAX)
+		       : 0;
+}
+
+static void unmap_limits(const struct lf_lu *lu, uint8_t *to)
+{
+	uint32_t granularity = reported_granularity(lu);
+	uint64_t alignment = lu->info.unmap_alignment_bytes >> lu->block_shift;
+
+	lf_put_be32(to + 16, UINT32_MAX); /* MAXIMUM UNMAP LBA COUNT: no limit */
+	lf_put_be32(to + 20, LF_UNMAP_DESCRIPTORS_MAX);
+	lf_put_be32(to + 24, granularity);
+	if (granularity > 0)
+		lf_put_be32(to + 28, 0x80000000u | (uint32_t)(alignment % granularity)); /* UGAVALID */
+}
+
 static uint32_t block_limits(const struct lf_lu *lu, const struct lf_request *request, uint8_t *to)
 {
 	const struct lf_store_info *info = &lu->info;
@@ -140,18 +165,12 @@ static uint32_t block_limits(const struct lf_lu *lu, const struct lf_request *re
 
 	(void)request;
 	memset(to, 0, 0x3c);
+	to[0] = 0x01;                                                                  /* WSNZ */
 	lf_put_be16(to + 2, (uint16_t)(info->physical_block_size >> lu->block_shift)); /* granularity */
 	lf_put_be32(to + 4, lu->transfer_max_blocks);
 	lf_put_be32(to + 8, optimal);
-	if (info->can_unmap) {
-		uint64_t granularity = lf_max(info->unmap_granularity_bytes >> lu->block_shift, 1u);
-		uint64_t alignment = info->unmap_alignment_bytes >> lu->block_shift;
-		lf_put_be32(to + 16, UINT32_MAX); /* MAXIMUM UNMAP LBA COUNT: no limit */
-		lf_put_be32(to + 20, LF_UNMAP_DESCRIPTORS_MAX);
-		lf_put_be32(to + 24, (uint32_t)lf_min(granularity, UINT32_MAX));
-		lf_put_be32(to + 28,
-			0x80000000u | (uint32_t)(alignment % granularity & 0x7fffffffu)); /* UGAVALID */
-	}
+	if (info->can_unmap)
+		unmap_limits(lu, to);
 	lf_put_be64(to + 32, LF_WRITE_SAME_MAX_BLOCKS);
 	return 0x3c;
 }

@@ -14,6 +14,7 @@ enum lf_op {
 	LF_OP_UNMAP, /* the range reads zeros if info.unmap_reads_zero; room is given back where possible */
 	LF_OP_SAVE,  /* a small metadata blob (segments) replaces the one saved before, and is stable at done
 		      */
+	LF_OP_MAP, /* nothing moves: says whether the range's first byte takes room, and how far that holds */
 };
 
 /* Same layout as struct iovec: asserted where one is used as the other (store/file.h). */
@@ -31,7 +32,8 @@ struct lf_io {
 	const struct lf_segment
 		*segments; /* READ, WRITE, SAVE: hold at least length_bytes; borrowed until done */
 	uint32_t segment_count;
-	enum lf_error error;            /* set by the store before done */
+	bool mapped;         /* MAP: set by the store, which also cuts length_bytes to where it holds */
+	enum lf_error error; /* set by the store before done */
 	void (*done)(struct lf_io *io); /* exactly once, on any thread, also from within submit; the store's
 					   last touch. It may submit another operation from within. */
 	struct lf_link link;            /* the store's own from submit to done */

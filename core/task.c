@@ -2,14 +2,12 @@
 /* task.c: the request's one way down and one way up: lf_begin, lf_submit, lf_finish. */
 #include "core/core.h"
 
-/* Unit attentions and ORDERED tasks. False: the command ends here, with the status it has. */
+/* Unit attentions. False: the command ends here, with the status it has. */
 static bool lf_begin_slow(struct lf_request *request)
 {
 	struct lf_task *task = request->task;
 	enum lf_ua ua;
 
-	if (task->attribute == LF_TASK_ORDERED)
-		lf_task_order(request->nexus->adapter, task);
 	if (task->attribute > LF_TASK_HEAD_OF_QUEUE) { /* no ACA here: NORMACA is 0 */
 		lf_sense_set(request, LF_SENSE(0x5, 0x24, 0x00));
 		return false;
@@ -56,6 +54,22 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 	return task;
 }
 
+/*
+ * An ORDERED task enters and becomes a barrier in one step: of two that came together one must be the older,
+ * or each would wait for the other.
+ */
+static struct lf_task *lf_task_enter_ordered(struct lf_request *request)
+{
+	struct lf_adapter *adapter = request->nexus->adapter;
+
+	lf_lock(&adapter->lock);
+	struct lf_task *task = lf_task_enter(request);
+	if (task != NULL)
+		lf_task_order_locked(adapter, task);
+	lf_unlock(&adapter->lock);
+	return task;
+}
+
 /* TASK SET FULL: the only end of a command that never was a task. */
 static void lf_refuse_full(struct lf_request *request)
 {
@@ -81,7 +95,8 @@ bool lf_begin(struct lf_request *request)
 	request->step = 0;
 	request->scratch = NULL;
 
-	request->task = lf_task_enter(request);
+	request->task = request->task_attribute == LF_TASK_ORDERED ? lf_task_enter_ordered(request)
+								   : lf_task_enter(request);
 	if (request->task == NULL) {
 		lf_refuse_full(request);
 		return false;

@@ -124,12 +124,10 @@ bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request)
 	return may;
 }
 
-void lf_task_order(struct lf_adapter *adapter, struct lf_task *task)
+void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task)
 {
-	lf_lock(&adapter->lock);
 	task->order = (struct lf_waiter){.lu = task->lu, .barrier = true};
 	lf_waiter_raise_locked(adapter, &task->order, LF_MARK_NONE, false);
-	lf_unlock(&adapter->lock);
 }
 
 void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu)

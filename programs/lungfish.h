@@ -36,7 +36,7 @@ struct lf_command_line {
 	const char *socket;
 	char **operands; /* of argv */
 	int operand_count;
-	char **command;  /* of run; NULL-terminated, or NULL */
+	char **command; /* of run; NULL-terminated, or NULL */
 
 	/* connect and run */
 	uint64_t create_bytes; /* 0: the image exists */
@@ -103,9 +103,10 @@ int lf_verb_help(const struct lf_command_line *line);
 struct lf_column;
 
 /* Columns of list by name; false after a report. Freed by free. */
-bool lf_columns_choose(const struct lf_command_line *line, const struct lf_column ***columns, uint32_t *count);
-void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns, uint32_t count,
-	const struct lf_control_device *devices, uint32_t device_count);
+bool lf_columns_choose(
+	const struct lf_command_line *line, const struct lf_column ***columns, uint32_t *count);
+void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns,
+	uint32_t count, const struct lf_control_device *devices, uint32_t device_count);
 void lf_columns_show(const struct lf_command_line *line, const struct lf_control_device *device);
 
 /* "20G", or bytes with --bytes. */

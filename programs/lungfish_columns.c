@@ -262,14 +262,16 @@ static const struct lf_column all_columns[] = {
 static const struct lf_column *find_column(const char *name, size_t length)
 {
 	for (uint32_t i = 0; i < lf_count_of(all_columns); i++) {
-		if (strlen(all_columns[i].name) == length && strncasecmp(all_columns[i].name, name, length) == 0)
+		if (strlen(all_columns[i].name) == length &&
+			strncasecmp(all_columns[i].name, name, length) == 0)
 			return &all_columns[i];
 	}
 	return NULL;
 }
 
 /* "ID,SIZE": each name once or more, at most as many as there are columns. */
-static bool choose_named(const struct lf_command_line *line, const struct lf_column **columns, uint32_t *count)
+static bool choose_named(
+	const struct lf_command_line *line, const struct lf_column **columns, uint32_t *count)
 {
 	const char *at = line->columns;
 
@@ -279,7 +281,8 @@ static bool choose_named(const struct lf_command_line *line, const struct lf_col
 		if (!column || *count == lf_count_of(all_columns)) {
 			char what[64];
 			snprintf(what, sizeof(what), "%.*s", (int)length, at);
-			lf_report(line, what, column ? "too many columns" : "no such column: lungfish list -O shows all",
+			lf_report(line, what,
+				column ? "too many columns" : "no such column: lungfish list -O shows all",
 				LF_EXIT_USAGE);
 			return false;
 		}
@@ -366,8 +369,8 @@ static void print_row(const struct lf_command_line *line, const struct lf_column
 	}
 }
 
-void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns, uint32_t count,
-	const struct lf_control_device *devices, uint32_t device_count)
+void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns,
+	uint32_t count, const struct lf_control_device *devices, uint32_t device_count)
 {
 	uint32_t widths[lf_count_of(all_columns)];
 	char cell[4 * CELL_MAX];

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CALL_MS       30000
-#define DEPARTURE_MS  10000
+#define CALL_MS            30000
+#define DEPARTURE_MS       10000
 #define DEPARTURES_AT_ONCE 16
 
 /* A growing row of records. */
@@ -17,8 +17,8 @@ struct devices {
 	uint32_t count, room;
 };
 
-static int devices_add(const struct lf_command_line *line, struct devices *devices,
-	const struct lf_control_device *device)
+static int devices_add(
+	const struct lf_command_line *line, struct devices *devices, const struct lf_control_device *device)
 {
 	if (devices->count == devices->room) {
 		uint32_t room = devices->room ? devices->room * 2 : 16;
@@ -55,9 +55,9 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	enum lf_error error;
 	int status;
 
-	if (name && !lf_control_set_text(&request.connect.name, name))
-		return lf_report(line, name, "no name for a device: up to 61 letters, digits, '.', '_' or '-'",
-			LF_EXIT_FAILED);
+	if (name && (*name == '\0' || !lf_control_set_text(&request.connect.name, name)))
+		return lf_report(line, name,
+			"no name for a device: up to 61 letters, digits, '.', '_' or '-'", LF_EXIT_FAILED);
 	error = open_image(line, image, &source, &message);
 	if (error != LF_OK)
 		return lf_report(line, image, message.text, lf_exit_of_error(error));
@@ -113,7 +113,8 @@ static int fetch_all(const struct lf_command_line *line, struct lf_client *clien
 		for (uint32_t i = 0; status == LF_EXIT_DONE && i < reply.page.count; i++) {
 			if (!lf_control_decode_device(client->reply, i, &device) ||
 				device.number <= request.list.after)
-				return lf_report(line, NULL, "the adapter's list makes no sense", LF_EXIT_FAILED);
+				return lf_report(
+					line, NULL, "the adapter's list makes no sense", LF_EXIT_FAILED);
 			request.list.after = device.number;
 			status = devices_add(line, devices, &device);
 		}
@@ -201,7 +202,8 @@ static int departure_begin(const struct lf_command_line *line, const char *id, s
 	return LF_EXIT_DONE;
 }
 
-static int departure_end(const struct lf_command_line *line, struct departure *departure, struct devices *gone)
+static int departure_end(
+	const struct lf_command_line *line, struct departure *departure, struct devices *gone)
 {
 	union lf_control_reply reply;
 	int status = lf_session_wait(line, departure->client, departure->id, LF_CONTROL_DISCONNECT,
@@ -269,7 +271,8 @@ int lf_verb_disconnect(const struct lf_command_line *line)
 		ids = every;
 	}
 	for (uint32_t at = 0; status == LF_EXIT_DONE && at < id_count; at += DEPARTURES_AT_ONCE) {
-		disconnect_some(line, ids + at, lf_min(id_count - at, (uint32_t)DEPARTURES_AT_ONCE), &tally, &gone);
+		disconnect_some(
+			line, ids + at, lf_min(id_count - at, (uint32_t)DEPARTURES_AT_ONCE), &tally, &gone);
 		/* Without an adapter there is nothing to try again. */
 		if (tally.status == LF_EXIT_NO_ADAPTER)
 			break;

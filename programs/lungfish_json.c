@@ -59,7 +59,8 @@ struct json_object *lf_json_device(const struct lf_control_device *device)
 	add_text(object, "revision", device->revision.bytes);
 	/* SBC-4 6.6.2: 1 does not rotate. Here 0 says so, and null is unknown. */
 	json_object_object_add(object, "rotation_rpm",
-		device->rotation == 0 ? NULL : json_object_new_int(device->rotation == 1 ? 0 : device->rotation));
+		device->rotation == 0 ? NULL
+				      : json_object_new_int(device->rotation == 1 ? 0 : device->rotation));
 	add_flag(object, "unmap", device->flags & LF_CONTROL_DEVICE_UNMAP);
 	return object;
 }

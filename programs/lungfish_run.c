@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lungfish_run.c: run: a private adapter for one command. Three children: a janitor that removes the directory when
- * our end of its pipe closes, however we end; the daemon, which gets SIGTERM when we die; the command.
+ * lungfish_run.c: run: a private adapter for one command. Three children: a janitor that removes the
+ * directory when our end of its pipe closes, however we end; the daemon, which gets SIGTERM when we die; the
+ * command.
  */
 #include "programs/lungfish.h"
 
@@ -31,7 +32,7 @@ struct run {
 	char socket[96], notify[96];
 	int notify_fd, signal_fd, janitor_fd;
 	pid_t parent, janitor, daemon, command;
-	bool daemon_ended;
+	bool daemon_stopping, daemon_failed;
 	int command_status; /* as waitpid has it */
 	int stopped_by;     /* the signal that came before the command was there */
 	char *uris;         /* with spaces between them */
@@ -140,10 +141,14 @@ static void reap(struct run *run)
 			run->command = 0;
 			run->command_status = status;
 		} else if (pid == run->daemon) {
-			run->daemon_ended = true;
 			run->daemon = 0;
-			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-				fail(run, "lungfishd", "it failed: its last lines say why; what it had may be lost");
+			/* Also one that ended well, but before its time. */
+			if (status != 0 || !run->daemon_stopping) {
+				run->daemon_failed = true;
+				fail(run, "lungfishd",
+					"it failed: its last lines say why; what was written last may be "
+					"lost");
+			}
 		} else if (pid == run->janitor) {
 			run->janitor = 0;
 		}
@@ -194,11 +199,11 @@ static _Noreturn void be_daemon(const struct run *run)
 	slash = strrchr(program, '/');
 	if (slash) {
 		strcpy(slash + 1, "lungfishd");
-		execl(program, "lungfishd", "--iscsi", "127.0.0.1:0", "--iqn", iqn, "--socket", run->socket, quiet,
-			(char *)NULL);
+		execl(program, "lungfishd", "--iscsi", "127.0.0.1:0", "--iqn", iqn, "--socket", run->socket,
+			quiet, (char *)NULL);
 	}
-	execlp("lungfishd", "lungfishd", "--iscsi", "127.0.0.1:0", "--iqn", iqn, "--socket", run->socket, quiet,
-		(char *)NULL);
+	execlp("lungfishd", "lungfishd", "--iscsi", "127.0.0.1:0", "--iqn", iqn, "--socket", run->socket,
+		quiet, (char *)NULL);
 	fail(run, "lungfishd", "it is neither next to lungfish nor in PATH: install it");
 	_exit(1);
 }
@@ -227,7 +232,8 @@ static bool is_ready(struct run *run)
 /* Waits for something until the deadline; false when that has passed. */
 static bool wait_until(struct run *run, uint64_t deadline_ns)
 {
-	struct pollfd ready[] = {{.fd = run->signal_fd, .events = POLLIN}, {.fd = run->notify_fd, .events = POLLIN}};
+	struct pollfd ready[] = {
+		{.fd = run->signal_fd, .events = POLLIN}, {.fd = run->notify_fd, .events = POLLIN}};
 	uint64_t now_ns = lf_time_ns();
 
 	if (now_ns >= deadline_ns)
@@ -246,39 +252,40 @@ static int start_daemon(struct run *run)
 		be_daemon(run);
 	if (run->daemon < 0)
 		return fail(run, NULL, "no process can be had for lungfishd");
-	while (!run->daemon_ended && !run->stopped_by) {
+	while (run->daemon > 0 && !run->stopped_by) {
 		if (is_ready(run)) {
 			close(run->notify_fd);
 			run->notify_fd = -1;
 			return LF_EXIT_DONE;
 		}
 		if (!wait_until(run, deadline_ns))
-			return fail(run, "lungfishd", "it was not ready in 30 s: look at what it says with --verbose");
+			return fail(run, "lungfishd",
+				"it was not ready in 30 s: look at what it says with --verbose");
 	}
 	if (run->stopped_by)
 		return LF_EXIT_RUN_SIGNAL + run->stopped_by;
 	return LF_EXIT_RUN_FAILED;
 }
 
-/* False: it had to be killed, or ended badly. */
+/* False: it had ended before, had to be killed, or ended badly. */
 static bool stop_daemon(struct run *run)
 {
 	uint64_t deadline_ns = lf_time_ns() + STOP_MS * NS_IN_MS;
-	bool good = !run->daemon_ended;
 
-	if (run->daemon <= 0)
-		return false;
-	kill(run->daemon, SIGTERM);
+	run->daemon_stopping = true;
+	if (run->daemon > 0)
+		kill(run->daemon, SIGTERM);
 	/* reap tells of an end that was not clean. */
 	while (run->daemon > 0 && wait_until(run, deadline_ns))
 		;
-	if (run->daemon <= 0)
-		return good;
-	kill(run->daemon, SIGKILL);
-	waitpid(run->daemon, NULL, 0);
-	run->daemon = 0;
-	fail(run, "lungfishd", "it did not stop and was killed: what was written last may be lost");
-	return false;
+	if (run->daemon > 0) {
+		kill(run->daemon, SIGKILL);
+		waitpid(run->daemon, NULL, 0);
+		run->daemon = 0;
+		run->daemon_failed = true;
+		fail(run, "lungfishd", "it did not stop and was killed: what was written last may be lost");
+	}
+	return !run->daemon_failed;
 }
 
 /* ---- The images and the command ---- */
@@ -320,9 +327,11 @@ static _Noreturn void be_command(struct run *run)
 	execvp(command[0], command);
 	error = errno;
 	if (error == ENOENT)
-		lf_report(&run->line, command[0], "no such command: give its path, or see PATH", LF_EXIT_RUN_NOT_FOUND);
+		lf_report(&run->line, command[0], "no such command: give its path, or see PATH",
+			LF_EXIT_RUN_NOT_FOUND);
 	else
-		lf_report(&run->line, command[0], "it cannot be run: see whether it may be executed", LF_EXIT_RUN_DENIED);
+		lf_report(&run->line, command[0], "it cannot be run: see whether it may be executed",
+			LF_EXIT_RUN_DENIED);
 	_exit(error == ENOENT ? LF_EXIT_RUN_NOT_FOUND : LF_EXIT_RUN_DENIED);
 }
 
@@ -348,7 +357,8 @@ static int run_all(struct run *run)
 	int status;
 
 	if (!catch_signals(run) || !make_directory(run))
-		return fail(run, NULL, "no directory can be made for its sockets: see XDG_RUNTIME_DIR and TMPDIR");
+		return fail(run, NULL,
+			"no directory can be made for its sockets: see XDG_RUNTIME_DIR and TMPDIR");
 	if (!start_janitor(run)) {
 		remove_directory(run);
 		return fail(run, NULL, "no process can be had");
@@ -362,16 +372,15 @@ static int run_all(struct run *run)
 	if (status == LF_EXIT_DONE)
 		status = run_command(run);
 	/* An image that may have lost writes is no success, whatever the command said. */
-	if (run->daemon > 0 || run->daemon_ended) {
-		if (!stop_daemon(run) && status == LF_EXIT_DONE)
-			status = LF_EXIT_RUN_FAILED;
-	}
+	if (!stop_daemon(run) && status == LF_EXIT_DONE)
+		status = LF_EXIT_RUN_FAILED;
 	return status;
 }
 
 int lf_verb_run(const struct lf_command_line *line)
 {
-	struct run run = {.line = *line, .notify_fd = -1, .signal_fd = -1, .janitor_fd = -1, .parent = getpid()};
+	struct run run = {
+		.line = *line, .notify_fd = -1, .signal_fd = -1, .janitor_fd = -1, .parent = getpid()};
 	int status = run_all(&run);
 
 	free(run.uris);

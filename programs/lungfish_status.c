@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#define CALL_MS   30000
-#define NS_IN_S   UINT64_C(1000000000)
-#define NS_IN_MS  UINT64_C(1000000)
+#define CALL_MS  30000
+#define NS_IN_S  UINT64_C(1000000000)
+#define NS_IN_MS UINT64_C(1000000)
 
 /* One call without arguments; the client stays open for its records. */
 static struct lf_client *ask(const struct lf_command_line *line, enum lf_control_command command,

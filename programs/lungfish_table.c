@@ -18,8 +18,8 @@ enum {
 };
 
 static const struct lf_verb verbs[] = {
-	{"connect", CONNECT, "IMAGE [NAME]", "connect an image as a disk; prints its ID", "lungfish connect disk.img",
-		lf_verb_connect},
+	{"connect", CONNECT, "IMAGE [NAME]", "connect an image as a disk; prints its ID",
+		"lungfish connect disk.img", lf_verb_connect},
 	{"disconnect", DISCONNECT, "ID...", "take devices away, when what is in flight has ended",
 		"lungfish disconnect disk", lf_verb_disconnect},
 	{"list", LIST, "[ID...]", "list the devices", "lungfish list --json", lf_verb_list},
@@ -62,13 +62,17 @@ static const struct lf_option options[] = {
 	{OPTION_READ_ONLY, 0, "read-only", NULL, CONNECT | RUN, "nobody can write to it"},
 	{OPTION_LUN, 0, "lun", "N", CONNECT | RUN, "its logical unit number; else the next that is free"},
 	{OPTION_BLOCK_SIZE, 0, "block-size", "512|4096", CONNECT | RUN, "bytes in a logical block; 512 else"},
-	{OPTION_PHYSICAL_SIZE, 0, "physical-size", "N", CONNECT | RUN, "bytes in a physical block: 4096 makes a 512e disk"},
-	{OPTION_SERIAL, 0, "serial", "S", CONNECT | RUN, "its serial number; else made from machine and path"},
+	{OPTION_PHYSICAL_SIZE, 0, "physical-size", "N", CONNECT | RUN,
+		"bytes in a physical block: 4096 makes a 512e disk"},
+	{OPTION_SERIAL, 0, "serial", "S", CONNECT | RUN,
+		"its serial number; else made from machine and path"},
 	{OPTION_VENDOR, 0, "vendor", "NAME", CONNECT | RUN, "vendor identification, 8 characters at most"},
-	{OPTION_PRODUCT, 0, "product", "NAME", CONNECT | RUN, "product identification, 16 characters at most"},
+	{OPTION_PRODUCT, 0, "product", "NAME", CONNECT | RUN,
+		"product identification, 16 characters at most"},
 	{OPTION_ROTATION, 0, "rotation", "ssd|RPM", CONNECT | RUN, "what it says of its medium"},
 	{OPTION_NO_UNMAP, 0, "no-unmap", NULL, CONNECT | RUN, "refuse UNMAP: the image stays allocated"},
-	{OPTION_CREATE, 0, "create", "SIZE", CONNECT | RUN, "make the image first, sparse; it must not exist"},
+	{OPTION_CREATE, 0, "create", "SIZE", CONNECT | RUN,
+		"make the image first, sparse; it must not exist"},
 	{OPTION_ALL, 0, "all", NULL, DISCONNECT, "every device"},
 	{OPTION_FORCE, 0, "force", NULL, DISCONNECT, "do not wait: what is in flight ends by itself"},
 	{OPTION_OUTPUT, 'o', "output", "COLUMNS", LIST, "these columns, with commas between them"},
@@ -93,7 +97,8 @@ void lf_table_help(const struct lf_verb *verb)
 		printf("\nexample: %s\n", verb->example);
 		return;
 	}
-	printf("usage: lungfish VERB [ARGUMENT...] [OPTION...]\nconnects images to the Lungfish virtual SCSI adapter\n\n");
+	printf("usage: lungfish VERB [ARGUMENT...] [OPTION...]\nconnects images to the Lungfish virtual SCSI "
+	       "adapter\n\n");
 	for (uint32_t i = 0; i < lf_count_of(verbs); i++)
 		printf("  %-12s %s\n%15s%s\n", verbs[i].name, verbs[i].help, "", verbs[i].example);
 	printf("\n");
@@ -152,7 +157,8 @@ static int take_rotation(struct lf_command_line *line, const char *value)
 	return LF_EXIT_DONE;
 }
 
-static int take_block_size(const struct lf_command_line *line, const char *option, const char *value, uint32_t *to)
+static int take_block_size(
+	const struct lf_command_line *line, const char *option, const char *value, uint32_t *to)
 {
 	uint64_t size;
 
@@ -193,7 +199,8 @@ static int take_connect_option(struct lf_command_line *line, int option, const c
 		break;
 	default:
 		if (!lf_control_parse_size(value, &line->create_bytes) || line->create_bytes == 0)
-			return usage(line, "--create", "no size: try 20G, or a number of bytes, less than 8E");
+			return usage(
+				line, "--create", "no size: try 20G, or a number of bytes, less than 8E");
 		break;
 	}
 	return fits ? LF_EXIT_DONE : usage(line, value, "too long, or not UTF-8: see lungfish help connect");
@@ -272,18 +279,23 @@ static int check(const struct lf_command_line *line)
 	case CONNECT:
 		if (count == 0)
 			return usage(line, NULL, "an image is missing: lungfish connect disk.img");
-		return count > 2 ? usage(line, line->operands[2], "one image and one name at most: connect them one by one")
+		return count > 2 ? usage(line, line->operands[2],
+					   "one image and one name at most: connect them one by one")
 				 : LF_EXIT_DONE;
 	case DISCONNECT:
 		if (count == 0 && !line->all)
-			return usage(line, NULL, "an ID is missing: lungfish list shows them; --all is for every one");
-		return count > 0 && line->all ? usage(line, "--all", "it goes without an ID: leave one of them out")
-					      : LF_EXIT_DONE;
+			return usage(line, NULL,
+				"an ID is missing: lungfish list shows them; --all is for every one");
+		return count > 0 && line->all
+			       ? usage(line, "--all", "it goes without an ID: leave one of them out")
+			       : LF_EXIT_DONE;
 	case SHOW:
-		return count != 1 ? usage(line, NULL, "it takes one ID: lungfish list shows them") : LF_EXIT_DONE;
+		return count != 1 ? usage(line, NULL, "it takes one ID: lungfish list shows them")
+				  : LF_EXIT_DONE;
 	case IDENTIFY:
 	case STATUS:
-		return count > 0 ? usage(line, line->operands[0], "it takes no argument: leave it out") : LF_EXIT_DONE;
+		return count > 0 ? usage(line, line->operands[0], "it takes no argument: leave it out")
+				 : LF_EXIT_DONE;
 	case HELP:
 		return count > 1 ? usage(line, line->operands[1], "one verb at a time: lungfish help connect")
 				 : LF_EXIT_DONE;
@@ -310,8 +322,12 @@ static int take_operand(struct lf_command_line *line, char *operand)
 
 int lf_table_parse(int argc, char **argv, struct lf_command_line *line)
 {
-	struct lf_option_reader reader = {
-		.options = options, .count = lf_count_of(options), .verbs = EVERY, .argv = argv, .argc = argc, .at = 1};
+	struct lf_option_reader reader = {.options = options,
+		.count = lf_count_of(options),
+		.verbs = EVERY,
+		.argv = argv,
+		.argc = argc,
+		.at = 1};
 	int status = LF_EXIT_DONE, found;
 
 	memset(line, 0, sizeof(*line));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lungfishd.c: the adapter in user space: loops, iSCSI portals, images, control socket; starts, runs, drains. */
+/* lungfishd.c: the adapter in user space: loops, portals, images, control socket; start, run, drain. */
 #include "programs/lungfishd.h"
 #include "control/identity.h"
 #include "control/server.h"
@@ -138,29 +138,35 @@ static bool make_loops(struct daemon *daemon)
 	return daemon->adapter || fail(NULL, "out of memory");
 }
 
+static bool listen_on(struct daemon *daemon, const char *host, uint16_t port, uint16_t tag, bool may_fail)
+{
+	struct lf_message message;
+	enum lf_error error = lf_iscsi_listen(daemon->iscsi, host, port, tag, &message);
+
+	if (error == LF_OK)
+		return true;
+	lf_log(may_fail ? LF_LOG_NOTICE : LF_LOG_ERROR, "%s%s", message.text,
+		error == LF_E_BUSY ? ": --iscsi 127.0.0.1:0 takes a free one" : "");
+	return may_fail;
+}
+
 /* The defaults: 127.0.0.1 must be had, ::1 may be missing. */
 static bool listen_default(struct daemon *daemon)
 {
-	struct lf_message message;
-
-	if (lf_iscsi_listen(daemon->iscsi, "127.0.0.1", DEFAULT_PORT, 1, &message) != LF_OK)
-		return fail(NULL, message.text);
-	if (lf_iscsi_listen(daemon->iscsi, "::1", DEFAULT_PORT, 1, &message) != LF_OK)
-		lf_log(LF_LOG_NOTICE, "%s", message.text);
-	return true;
+	return listen_on(daemon, "127.0.0.1", DEFAULT_PORT, 1, false) &&
+	       listen_on(daemon, "::1", DEFAULT_PORT, 1, true);
 }
 
 static bool listen_all(struct daemon *daemon)
 {
 	struct lf_iscsi_portal_facts facts;
-	struct lf_message message;
 
 	if (daemon->options.portal_count == 0)
 		return listen_default(daemon);
 	for (uint32_t i = 0; i < daemon->options.portal_count; i++) {
 		const struct lf_daemon_portal *portal = &daemon->options.portals[i];
-		if (lf_iscsi_listen(daemon->iscsi, portal->host, portal->port, portal->tag, &message) != LF_OK)
-			return fail(NULL, message.text);
+		if (!listen_on(daemon, portal->host, portal->port, portal->tag, false))
+			return false;
 		if (lf_iscsi_portal(daemon->iscsi, i, &facts) && !facts.loopback_only)
 			lf_log(LF_LOG_WARNING,
 				"%s: others can reach this portal, and nobody is asked who he is: "

@@ -28,11 +28,13 @@ enum option_id {
 };
 
 static const struct lf_option table[] = {
-	{OPTION_ISCSI, 0, "iscsi", "HOST:PORT[,TAG]", 1, "a portal; port 0 takes a free one; may be repeated"},
+	{OPTION_ISCSI, 0, "iscsi", "HOST:PORT[,TAG]", 1,
+		"a portal; port 0 takes a free one; may be repeated"},
 	{OPTION_IQN, 0, "iqn", "NAME", 1, "the target's iSCSI name"},
 	{OPTION_SOCKET, 0, "socket", "PATH", 1, "the control socket; else $LUNGFISH_SOCKET"},
 	{OPTION_READ_ONLY, 0, "read-only", NULL, 1, "nobody can write to the images named here"},
-	{OPTION_BLOCK_SIZE, 0, "block-size", "512|4096", 1, "bytes in a logical block of the images named here"},
+	{OPTION_BLOCK_SIZE, 0, "block-size", "512|4096", 1,
+		"bytes in a logical block of the images named here"},
 	{OPTION_QUIET, 'q', "quiet", NULL, 1, "only warnings and errors on stderr"},
 	{OPTION_VERBOSE, 'v', "verbose", NULL, 1, "say more on stderr"},
 	{OPTION_HELP, 'h', "help", NULL, 1, "show this"},
@@ -105,7 +107,8 @@ static int take_portal(struct lf_daemon_options *options, const char *value)
 	if (options->portal_count == LF_DAEMON_PORTALS_MAX)
 		return usage(value, "too many portals: 16 at most");
 	if (!lf_daemon_parse_portal(value, &options->portals[options->portal_count]))
-		return usage(value, "no portal: HOST:PORT or HOST:PORT,TAG, as 127.0.0.1:3260 or [::1]:3260,2");
+		return usage(
+			value, "no portal: HOST:PORT or HOST:PORT,TAG, as 127.0.0.1:3260 or [::1]:3260,2");
 	options->portal_count++;
 	return GO_ON;
 }
@@ -154,8 +157,12 @@ static int take_option(struct lf_daemon_options *options, int option, const char
 
 int lf_daemon_parse(int argc, char **argv, struct lf_daemon_options *options)
 {
-	struct lf_option_reader reader = {
-		.options = table, .count = lf_count_of(table), .verbs = 1, .argv = argv, .argc = argc, .at = 1};
+	struct lf_option_reader reader = {.options = table,
+		.count = lf_count_of(table),
+		.verbs = 1,
+		.argv = argv,
+		.argc = argc,
+		.at = 1};
 	int status = GO_ON, found;
 
 	memset(options, 0, sizeof(*options));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* options.c: long and short options anywhere among the operands, as GNU programs have them; no abbreviations. */
+/* options.c: long and short options anywhere among the operands; no abbreviations. */
 #include "programs/options.h"
 
 #include <string.h>
@@ -18,8 +18,8 @@ static const struct lf_option *find(
 	return NULL;
 }
 
-static int wrong(struct lf_option_reader *reader, enum lf_option_found what, const char *dashes, const char *name,
-	size_t length)
+static int wrong(struct lf_option_reader *reader, enum lf_option_found what, const char *dashes,
+	const char *name, size_t length)
 {
 	snprintf(reader->shown, sizeof(reader->shown), "%s%.*s", dashes, (int)length, name);
 	reader->value = reader->shown;
@@ -92,7 +92,8 @@ int lf_option_next(struct lf_option_reader *reader)
 	return read_short(reader);
 }
 
-void lf_option_help(FILE *out, const struct lf_option *options, uint32_t count, uint32_t verbs, uint32_t without)
+void lf_option_help(
+	FILE *out, const struct lf_option *options, uint32_t count, uint32_t verbs, uint32_t without)
 {
 	char left[64];
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 struct lf_option {
-	int id;            /* from 1 */
-	char letter;       /* 0: only the long name */
+	int id;      /* from 1 */
+	char letter; /* 0: only the long name */
 	const char *name;
 	const char *value; /* what the help calls it; NULL: takes none */
 	uint32_t verbs;    /* bits of the verbs that know it */
@@ -20,10 +20,10 @@ struct lf_option {
 enum lf_option_found {
 	LF_OPTION_END = 0,
 	LF_OPTION_OPERAND = -1,
-	LF_OPTION_DASHES = -2,     /* "--": the reader stands behind it; go on for operands only */
-	LF_OPTION_UNKNOWN = -3,    /* value: what stood there */
-	LF_OPTION_NO_VALUE = -4,   /* value: the option that wants one */
-	LF_OPTION_SURPLUS = -5,    /* value: the option that takes none */
+	LF_OPTION_DASHES = -2,   /* "--": the reader stands behind it; go on for operands only */
+	LF_OPTION_UNKNOWN = -3,  /* value: what stood there */
+	LF_OPTION_NO_VALUE = -4, /* value: the option that wants one */
+	LF_OPTION_SURPLUS = -5,  /* value: the option that takes none */
 };
 
 struct lf_option_reader {
@@ -31,7 +31,7 @@ struct lf_option_reader {
 	uint32_t count;
 	uint32_t verbs; /* options of these are known; may change between calls */
 	char **argv;
-	int argc, at;   /* the next one to read */
+	int argc, at; /* the next one to read */
 	bool operands_only;
 	const char *cluster; /* rest of "-abc" */
 	const char *value;   /* of the option or operand that was found */
@@ -41,6 +41,7 @@ struct lf_option_reader {
 int lf_option_next(struct lf_option_reader *reader);
 
 /* The options of these verbs, a line each, not those of the verbs in without. */
-void lf_option_help(FILE *out, const struct lf_option *options, uint32_t count, uint32_t verbs, uint32_t without);
+void lf_option_help(
+	FILE *out, const struct lf_option *options, uint32_t count, uint32_t verbs, uint32_t without);
 
 #endif

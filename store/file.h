@@ -72,7 +72,14 @@ static inline struct lf_io *lf_file_io_back(struct lf_file_io *file_io)
 	return lf_container(file_io, struct lf_io, platform);
 }
 
-enum lf_file_call_kind { LF_FILE_READ, LF_FILE_WRITE, LF_FILE_SYNC, LF_FILE_FALLOCATE, LF_FILE_SAVE };
+enum lf_file_call_kind {
+	LF_FILE_READ,
+	LF_FILE_WRITE,
+	LF_FILE_SYNC,
+	LF_FILE_FALLOCATE,
+	LF_FILE_SAVE,
+	LF_FILE_MAP,
+};
 
 struct lf_file_call {
 	enum lf_file_call_kind kind;

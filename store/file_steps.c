@@ -22,6 +22,7 @@ enum phase {
 	PHASE_WRITE_ZEROS,
 	PHASE_SYNC,
 	PHASE_SAVE,
+	PHASE_MAP,
 	PHASE_END,
 };
 
@@ -87,6 +88,8 @@ static uint16_t first_phase(struct lf_store *store, struct lf_io *io)
 		else if (io->length_bytes > LF_STATE_MAX_BYTES)
 			io->error = LF_E_INVALID;
 		return io->error ? PHASE_END : PHASE_SAVE;
+	case LF_OP_MAP:
+		return PHASE_MAP;
 	}
 	lf_panic(__FILE__, __LINE__, "an operation that is none");
 }
@@ -97,7 +100,8 @@ void lf_file_begin(struct lf_store *store, struct lf_io *io)
 
 	lf_assert(io->op == LF_OP_SAVE || (io->offset_bytes <= store->size_bytes &&
 						  io->length_bytes <= store->size_bytes - io->offset_bytes));
-	lf_assert(!store->read_only || io->op == LF_OP_READ || io->op == LF_OP_FLUSH || io->op == LF_OP_SAVE);
+	lf_assert(!store->read_only || io->op == LF_OP_READ || io->op == LF_OP_FLUSH ||
+		  io->op == LF_OP_SAVE || io->op == LF_OP_MAP);
 	io->error = LF_OK;
 	file_io->store = store;
 	file_io->done_bytes = 0;
@@ -181,6 +185,9 @@ bool lf_file_next(struct lf_io *io, struct lf_file_call *call)
 		return true;
 	case PHASE_SAVE:
 		call->kind = LF_FILE_SAVE;
+		return true;
+	case PHASE_MAP:
+		call->kind = LF_FILE_MAP;
 		return true;
 	case PHASE_END:
 		break;
@@ -277,6 +284,21 @@ static int64_t transfer(int fd, const struct lf_file_call *call, int flags)
 	return pwritev2(fd, vector, count, offset, flags);
 }
 
+/*
+ * Where the run that begins at the operation's offset ends, by the file system's own map. A file system or
+ * device without one, and whatever else goes wrong: all of it takes room, which is never a wrong answer.
+ */
+static int64_t map(struct lf_store *store, struct lf_io *io)
+{
+	off_t from = (off_t)io->offset_bytes, data = lseek(store->fd, from, SEEK_DATA);
+	off_t end = data == from ? lseek(store->fd, from, SEEK_HOLE) : data;
+
+	io->mapped = data == from || (data < 0 && errno != ENXIO);
+	if (end > from)
+		io->length_bytes = lf_min(io->length_bytes, (uint64_t)(end - from));
+	return 0;
+}
+
 int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int more_flags)
 {
 	struct lf_store *store = lf_file_io_of(io)->store;
@@ -296,13 +318,15 @@ int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int
 		break;
 	case LF_FILE_SAVE:
 		return lf_file_state_save(store, io);
+	case LF_FILE_MAP:
+		return map(store, io);
 	}
 	return result < 0 ? -errno : result;
 }
 
 void lf_file_log_fault(struct lf_io *io, enum lf_error error, int number)
 {
-	static const char *const names[] = {"read", "write", "flush", "zero", "unmap", "save"};
+	static const char *const names[] = {"read", "write", "flush", "zero", "unmap", "save", "map"};
 	struct lf_store *store = lf_file_io_of(io)->store;
 	struct lf_file_log *log = &store->logs[error];
 	uint64_t now_ns = lf_time_ns();

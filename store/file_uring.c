@@ -33,7 +33,8 @@ static void prepare(struct io_uring_sqe *sqe, int fd, const struct lf_file_call 
 			sqe, fd, call->flags, (off_t)call->offset_bytes, (off_t)call->length_bytes);
 		break;
 	case LF_FILE_SAVE:
-		lf_panic(__FILE__, __LINE__, "a save on the ring");
+	case LF_FILE_MAP:
+		lf_panic(__FILE__, __LINE__, "the ring has no such call");
 	}
 }
 
@@ -58,7 +59,7 @@ bool lf_file_uring_start(struct lf_io *io)
 	struct lf_file_call call;
 	bool more;
 
-	if (!loop || io->op == LF_OP_SAVE)
+	if (!loop || io->op == LF_OP_SAVE || io->op == LF_OP_MAP)
 		return false;
 	file_io->completion.complete = completed;
 	sqe = lf_loop_sqe(loop, &file_io->completion);

@@ -140,8 +140,9 @@ static void start(struct lf_io *io)
 		break;
 	case LF_OP_FLUSH:
 		break;
-	case LF_OP_SAVE:
-		io->error = LF_E_UNSUPPORTED; /* nothing of it outlives the process */
+	case LF_OP_SAVE: /* nothing of it outlives the process */
+	case LF_OP_MAP:
+		io->error = LF_E_UNSUPPORTED;
 		break;
 	}
 	io->done(io);

@@ -37,6 +37,7 @@ struct iscsi_connection *lf_iscsi_connection_create(struct lf_iscsi *iscsi, cons
 	lf_list_init(&connection->claimants);
 	lf_list_init(&connection->session.begun);
 	lf_list_init(&connection->session.free_tasks);
+	lf_list_init(&connection->session.capped);
 	lf_iscsi_login_init(&connection->login, &portal->terms);
 	lf_iscsi_text_init(&connection->text_in, ISCSI_TEXT_MAX);
 	lf_iscsi_text_init(&connection->text_out, ISCSI_TEXT_MAX);

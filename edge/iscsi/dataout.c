@@ -79,13 +79,21 @@ bool lf_iscsi_task_take_memory(struct iscsi_task *task)
 	return true;
 }
 
+/* At its own limit a session waits for itself, so that it does not hold up the others. */
+static bool session_is_full(const struct iscsi_task *task)
+{
+	const struct iscsi_session *session = &task->connection->session;
+
+	return session->pages >= task->connection->lane->session_pages_max || !lf_list_empty(&session->capped);
+}
+
 static void wait_for_memory(struct iscsi_task *task)
 {
 	struct iscsi_lane *lane = task->connection->lane;
 
 	lf_trace_iscsi_budget_wait(task->connection->id, task->need,
 		(uint64_t)(lane->pool.free_pages - lane->pool.promised) * ISCSI_PAGE, 0);
-	lf_list_append(&lane->waiting, &task->wait_link);
+	lf_list_append(session_is_full(task) ? &task->connection->session.capped : &lane->waiting, &task->wait_link);
 }
 
 static void gather_in(struct iscsi_task *task)
@@ -94,8 +102,7 @@ static void gather_in(struct iscsi_task *task)
 
 	/* A command that would move more than there is memory is cut short, as lf_submit allows. */
 	task->need = lf_min(task->request.data_wanted, (uint64_t)lane->transfer_pages_max * ISCSI_PAGE);
-	if (!lf_list_empty(&lane->waiting) || task->connection->session.pages >= lane->session_pages_max ||
-		!lf_iscsi_task_take_memory(task))
+	if (!lf_list_empty(&lane->waiting) || session_is_full(task) || !lf_iscsi_task_take_memory(task))
 		wait_for_memory(task);
 }
 
@@ -119,7 +126,7 @@ void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length)
 		lf_iscsi_task_submit(task, 0);
 		return;
 	}
-	if (lf_list_empty(&lane->waiting) && connection->session.pages < lane->session_pages_max &&
+	if (lf_list_empty(&lane->waiting) && !session_is_full(task) &&
 		take_pages(task, iscsi_pages(task->need))) {
 		gather_advance(task);
 		return;

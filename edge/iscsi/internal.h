@@ -82,7 +82,7 @@ struct iscsi_task {
 	struct iscsi_sendable sendable;  /* free list, send queue or batch */
 	struct iscsi_note finished;
 	struct lf_link begun_link;       /* the connection's begun ones, first come first */
-	struct lf_link wait_link;        /* the lane's, which wait for memory */
+	struct lf_link wait_link;        /* the lane's or the session's, which wait for memory */
 	struct lf_link solicit_link;     /* the connection's, which have R2Ts to send */
 	struct iscsi_task *bucket_next;
 	enum iscsi_task_state state;
@@ -139,6 +139,7 @@ struct iscsi_session {
 	uint32_t granted;             /* commands that may still come: their unsolicited data is promised */
 	uint32_t promise_pages;       /* for each of them */
 	uint32_t pages;               /* lent to its tasks */
+	struct lf_link capped;        /* tasks that wait until that is below the limit of one session */
 	struct lf_link starved_link;  /* the lane's: the window is shut for want of memory */
 };
 
@@ -260,6 +261,7 @@ struct iscsi_lane {
 	struct iscsi_pool pool;
 	uint32_t transfer_pages_max;  /* for one command */
 	uint32_t session_pages_max;   /* for one session's commands */
+	uint32_t session_count;       /* normal ones here */
 	struct lf_link connections;
 	struct lf_link waiting;       /* tasks that wait for memory, first come first */
 	struct lf_link starved;       /* sessions whose window is shut */

@@ -3,7 +3,7 @@
 #include "edge/iscsi/internal.h"
 
 #define BUDGET_BYTES     (256ull << 20)
-#define SLICE_BYTES_MIN  (1ull << 20)  /* of the budget, for one loop */
+#define SLICE_BYTES_MIN  (4ull << 20)  /* of the budget, for one loop */
 #define TRANSFER_BYTES_MAX (32u << 20) /* one command's data */
 #define SESSIONS         256
 #define LOGIN_TIMEOUT_MS 10000
@@ -24,6 +24,7 @@ static bool lane_init(struct lf_iscsi *iscsi, struct iscsi_lane *lane, struct lf
 	lf_list_init(&lane->starved);
 	if (!lf_iscsi_pool_init(&lane->pool, slice_bytes))
 		return false;
+	/* Promises never take more than the other half: session.c. */
 	lane->transfer_pages_max = lf_min(lane->pool.page_count / 2, TRANSFER_BYTES_MAX / ISCSI_PAGE);
 	lane->session_pages_max = lane->pool.page_count / 2;
 	return true;

@@ -3,8 +3,12 @@
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
-/* Slots that a session gets even when memory is scarce; beyond them promises may take a quarter of it. */
-#define SLOTS_FLOOR 4
+/*
+ * Of a lane's memory an eighth is for one command of each session, so that none is shut out by others that sit
+ * idle; three eighths are for promises beyond; half is always there for commands under way.
+ */
+#define FLOOR_EIGHTHS   1
+#define PROMISE_EIGHTHS 3
 
 /* ---- The list of sessions ---- */
 
@@ -144,6 +148,10 @@ bool lf_iscsi_session_open(struct iscsi_connection *connection)
 		.port = &connection->portal->port,
 	};
 
+	session->promise_pages = promise_pages(&connection->login.negotiation);
+	if ((connection->lane->session_count + 1) * session->promise_pages >
+		connection->lane->pool.page_count / 8 * FLOOR_EIGHTHS)
+		return false;
 	session->tasks = lf_alloc(ISCSI_TASKS * sizeof(*session->tasks));
 	if (session->tasks == NULL)
 		return false;
@@ -158,7 +166,7 @@ bool lf_iscsi_session_open(struct iscsi_connection *connection)
 		task->sendable.kind = ISCSI_SEND_TASK;
 		lf_list_append(&session->free_tasks, &task->sendable.link);
 	}
-	session->promise_pages = promise_pages(&connection->login.negotiation);
+	connection->lane->session_count++;
 	lf_iscsi_window_grow(connection);
 	return true;
 }
@@ -177,8 +185,10 @@ void lf_iscsi_session_close(struct iscsi_connection *connection)
 	session->granted = 0;
 	if (lf_link_in_list(&session->starved_link))
 		lf_list_remove(&session->starved_link);
-	if (session->nexus != NULL)
+	if (session->nexus != NULL) {
 		lf_nexus_close(session->nexus);
+		lane->session_count--;
+	}
 	session->nexus = NULL;
 	lf_free(session->tasks);
 	session->tasks = NULL;
@@ -226,14 +236,14 @@ static bool grant_one(struct iscsi_connection *connection)
 {
 	struct iscsi_session *session = &connection->session;
 	struct iscsi_lane *lane = connection->lane;
-	bool floor = session->granted + session->active < SLOTS_FLOOR;
-	uint32_t most = lane->pool.page_count / (floor ? 2 : 4);
+	uint32_t share = lane->pool.page_count / 8 * PROMISE_EIGHTHS, promised = lane->pool.promised;
+	uint32_t own = (session->granted + 1) * session->promise_pages;
 
 	if (session->granted + session->active >= ISCSI_WINDOW_MAX)
 		return false;
-	if (!floor && !lf_list_empty(&lane->waiting))
-		return false;
-	if (lane->pool.promised + session->promise_pages > most && session->promise_pages > 0)
+	/* Beyond its first command a session takes a part of what is left, and leaves some to those that come. */
+	if (session->granted + session->active > 0 && session->promise_pages > 0 &&
+		(!lf_list_empty(&lane->waiting) || promised >= share || own > (share - promised) / 4))
 		return false;
 	if (!lf_iscsi_pool_promise(&lane->pool, session->promise_pages))
 		return false;
@@ -275,13 +285,7 @@ void lf_iscsi_lane_feed(struct lf_round *round)
 
 	lf_list_each(link, after, &lane->waiting)
 	{
-		struct iscsi_task *task = lf_container(link, struct iscsi_task, wait_link);
-		uint32_t held = task->connection->session.pages;
-
-		/* One session at its limit does not hold up the others; memory that ran out does. */
-		if (held >= lane->session_pages_max)
-			continue;
-		if (!lf_iscsi_task_take_memory(task))
+		if (!lf_iscsi_task_take_memory(lf_container(link, struct iscsi_task, wait_link)))
 			break;
 	}
 	lf_list_each(link, after, &lane->starved)

@@ -73,14 +73,18 @@ void lf_iscsi_task_answered(struct iscsi_task *task)
 
 static void give_memory(struct iscsi_task *task)
 {
+	struct iscsi_session *session = &task->connection->session;
 	struct iscsi_lane *lane = task->connection->lane;
 
 	if (task->segment_count == 0)
 		return;
 	lf_iscsi_pool_give(&lane->pool, task->segments, task->segment_count);
 	task->segment_count = 0;
-	task->connection->session.pages -= task->pages;
+	session->pages -= task->pages;
 	task->pages = 0;
+	/* One for one: a session that was at its limit puts its next task in the row with the others'. */
+	if (session->pages < lane->session_pages_max && !lf_list_empty(&session->capped))
+		lf_list_append(&lane->waiting, lf_list_take(&session->capped));
 	if (!lf_list_empty(&lane->waiting) || !lf_list_empty(&lane->starved))
 		lf_loop_at_end_of_round(lane->loop, &lane->feed);
 }
@@ -259,6 +263,8 @@ void lf_iscsi_scsi_command(struct iscsi_connection *connection, const uint8_t *b
 	task = task_take(connection, bhs);
 	fill_request(task, bhs, &ahs);
 	begin(task, iscsi_data_length(bhs));
+	/* Its promise was kept or was not needed: room for another one, told with the next PDU. */
+	lf_iscsi_window_grow(connection);
 }
 
 void lf_iscsi_tasks_hurry(struct iscsi_connection *connection, bool marked_only)

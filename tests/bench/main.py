@@ -154,6 +154,8 @@ def describe(bench):
     say("%s, Linux %s, %d processors; server on %d, client on %d; load %s" % (
         time.strftime("%Y-%m-%d"), platform.release(), len(os.sched_getaffinity(0)), bench.server_processor,
         bench.client_processor, "%.2f %.2f %.2f" % os.getloadavg()))
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as chosen_control:
+        say("TCP congestion control of all: %s" % chosen_control.read().strip())
     say("%d rounds of %g s; images of %d MiB, each server its own; every block read is checked" % (
         chosen.rounds, chosen.seconds, chosen.size))
     if bench.server_processor == bench.client_processor:

@@ -61,8 +61,9 @@ static void window_submit(struct lf_store *store, struct lf_io *io)
 			io->offset_bytes % info->block_size == 0 && io->length_bytes % info->block_size == 0);
 		lf_assert(count > 0 && block < info->block_count && count <= info->block_count - block);
 	}
-	lf_assert(io->op == LF_OP_READ || !store->read_only);
+	lf_assert(io->op == LF_OP_READ || io->op == LF_OP_MAP || !store->read_only);
 	lf_assert(io->op != LF_OP_UNMAP || info->can_unmap);
+	io->mapped = io->offset_bytes / info->block_size % 2 == 0;
 	io->error = LF_OK;
 	if (store->fail_every != 0 && ++store->op_count % store->fail_every == 0)
 		io->error = store->error;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_control.c: control messages from a hostile peer: the decoders, and the handler over a real adapter. The first
- * byte of an input chooses: raw bytes as one message, or a row of requests that are made well-formed in their outer
- * shape, so that what is behind the codec is reached, too.
+ * fuzz_control.c: control messages from a hostile peer: the decoders, and the handler over a real adapter.
+ * The first byte of an input chooses: raw bytes as one message, or a row of requests that are made
+ * well-formed in their outer shape, so that what is behind the codec is reached, too.
  */
 #include "control/handler.h"
 
@@ -22,15 +22,16 @@ struct lf_store {
 	int fd;
 };
 
-static enum lf_error plain_open(const struct lf_source *source, struct lf_store **store, struct lf_store_info *info,
-	struct lf_message *message)
+static enum lf_error plain_open(const struct lf_source *source, struct lf_store **store,
+	struct lf_store_info *info, struct lf_message *message)
 {
 	(void)message;
 	*store = calloc(1, sizeof(**store));
 	(*store)->fd = (int)source->handle;
 	memset(info, 0, sizeof(*info));
 	info->block_size = source->block_size ? source->block_size : 512;
-	info->physical_block_size = source->physical_block_size ? source->physical_block_size : info->block_size;
+	info->physical_block_size =
+		source->physical_block_size ? source->physical_block_size : info->block_size;
 	info->block_count = 8;
 	info->read_only = source->read_only;
 	return LF_OK;
@@ -69,8 +70,8 @@ static void call_answered(struct lf_call *one)
 
 	/* Whatever is answered, our own client understands it. */
 	for (uint32_t i = 0; i < lf_count_of(commands); i++)
-		understood = understood ||
-			     lf_control_decode_reply(one->reply, one->reply_length, commands[i], &reply, &message);
+		understood = understood || lf_control_decode_reply(one->reply, one->reply_length, commands[i],
+						   &reply, &message);
 	lf_assert(understood);
 	lf_assert(!answered);
 	answered = true;
@@ -174,7 +175,8 @@ static void decode_as_reply(const uint8_t *data, size_t size)
 	struct lf_message message;
 
 	for (uint32_t command = 0; command < 8; command++) {
-		if (!lf_control_decode_reply(data, size, (enum lf_control_command)command, &reply, &message) ||
+		if (!lf_control_decode_reply(
+			    data, size, (enum lf_control_command)command, &reply, &message) ||
 			reply.header.status != LF_CONTROL_OK)
 			continue;
 		for (uint32_t i = 0; command == LF_CONTROL_LIST && i < reply.page.count; i++)

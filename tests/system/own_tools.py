@@ -26,6 +26,7 @@ GOOD = {
     "edge/iscsi/iscsi.h": SPDX + '#include "core/request.h"\n',
     "edge/loop/loop.h": SPDX,
     "core/request.h": SPDX,
+    "docs/TOUR.md": "# Tour\n\n`lf_a` in `core/a.c`, as `a.c` has it\n",
     "man/lungfish.1": '.\\" SPDX-License-Identifier: BSD-2-Clause\n.Dd January 2, 2026\n.Dt LUNGFISH 1\n.Os\n.Sh NAME\n'
                       ".Nm lungfish\n.Nd a fish\n",
 }
@@ -54,6 +55,8 @@ BAD = [
     ("compiles_for_msvc_abi", "core/a.c", SPDX + "long lf_a = sizeof(int *) == 8 ? 1l << 40 : 0;\n"),
     ("compiles_with_mingw", "core/a.c", SPDX + "#ifdef __MINGW32__\n#error no\n#endif\n"),
     ("manual_pages", "man/lungfish.1", '.\\" SPDX-License-Identifier: BSD-2-Clause\n.Sh NAME\n.Nope\n'),
+    ("tour_is_true", "docs/TOUR.md", "# Tour\n\n`lf_gone` in `core/a.c`\n"),
+    ("tour_is_true", "docs/TOUR.md", "# Tour\n\n`lf_a` in `core/gone.c`\n"),
     ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(other, 1, VERBOSE, "lun", "", "", "")\n'),
     ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(iscsi_pdu, 2, VERBOSE, "lun", "", "", "")\n'),
 ]

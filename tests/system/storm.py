@@ -7,12 +7,14 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 
 from adapter import Adapter, Cases, find_tool, sparse
 
 CYCLES = int(os.environ.get("STORM_CYCLES", "1000"))
 MOST_S = float(os.environ.get("STORM_SECONDS", "230"))  # the runner gives a script 300
+BEGAN = time.monotonic()
 HAMMER_EVERY = 5
 MIB = 1 << 20
 
@@ -46,17 +48,18 @@ class Soak:
 
 
 class Storm:
-    def __init__(self, cases):
-        self.scratch = cases.scratch
+    def __init__(self, cases, engine, cycles):
+        self.scratch = tempfile.mkdtemp(prefix="storm-", dir=cases.scratch)
         self.until = os.path.join(self.scratch, "enough")
-        self.soaks, self.hammers, self.hammer = [], [], None
+        self.engine, self.cycles = engine, cycles
+        self.soaks, self.hammers, self.hammer, self.results = [], [], None, []
         self.done = 0
         self.last_gone = None
 
     def start(self):
         stays = [sparse(os.path.join(self.scratch, "stay-%d.img" % i), 16 * MIB) for i in range(3)]
         self.movers = [sparse(os.path.join(self.scratch, "go-%d.img" % i), 4 * MIB) for i in range(3)]
-        self.adapter = Adapter(self.scratch, stays[:2])
+        self.adapter = Adapter(self.scratch, stays[:2], engine=self.engine)
         self.adapter.connect(stays[2], "--block-size", "4096")
         self.open_before = self.count_descriptors()
         places = [(stays[0], "0:1024"), (stays[1], "4096:1024"), (stays[2], "512:512"), (stays[0], "8192:1024")]
@@ -75,9 +78,9 @@ class Storm:
 
     def go(self):
         """Two units are connected at any time; the older one goes when a newer one came."""
-        end = time.monotonic() + MOST_S
+        end = BEGAN + MOST_S
         connected = []
-        for cycle in range(CYCLES):
+        for cycle in range(self.cycles):
             image = self.movers[cycle % len(self.movers)]
             connected.append(self.adapter.connect(image))
             if self.hammer is None and cycle % HAMMER_EVERY == 0:
@@ -103,7 +106,8 @@ class Storm:
     def check_cycles(self):
         self.go()
         assert self.adapter.is_alive(), self.adapter.log()
-        assert self.done == CYCLES, "%d of %d cycles in %g s; STORM_SECONDS allows more" % (self.done, CYCLES, MOST_S)
+        assert self.done == self.cycles, "%d of %d cycles: STORM_SECONDS, %g, allows more" % (
+            self.done, self.cycles, MOST_S)
 
     def check_gone(self):
         assert self.hammers, "no unit was hammered"
@@ -123,6 +127,7 @@ class Storm:
             assert result["miscompares"] == 0 and result["unexpected"] == 0 and result["gone"] is None, result
 
     def check_attentions(self):
+        assert len(self.results) == len(self.soaks), "not every soak ended well"
         for result in self.results:
             assert result["unit_attentions"].get("3F/0E", 0) > 0, result
         assert any(result["report_luns"] > 0 for result in self.results), self.results
@@ -145,23 +150,30 @@ class Storm:
             self.adapter.kill()
 
 
-def main():
-    cases = Cases()
-    storm = Storm(cases)
+def run_storm(cases, title, engine, cycles):
+    storm = Storm(cases, engine, cycles)
     try:
-        for name, case in (("storm_starts", storm.start),
-                           ("storm_units_come_and_go", storm.check_cycles),
-                           ("storm_gone_unit_answers_logical_unit_not_supported", storm.check_gone),
-                           ("storm_no_wrong_block_on_units_that_stay", storm.check_stays),
-                           ("storm_others_raise_reported_luns_data_has_changed", storm.check_attentions),
-                           ("storm_leaves_no_descriptor_open", storm.check_descriptors),
-                           ("storm_daemon_ends_cleanly", storm.check_stop)):
+        for name, case in (("starts", storm.start),
+                           ("units_come_and_go", storm.check_cycles),
+                           ("gone_unit_answers_logical_unit_not_supported", storm.check_gone),
+                           ("no_wrong_block_on_units_that_stay", storm.check_stays),
+                           ("others_raise_reported_luns_data_has_changed", storm.check_attentions),
+                           ("leaves_no_descriptor_open", storm.check_descriptors),
+                           ("daemon_ends_cleanly", storm.check_stop)):
             before = cases.failed
-            cases.run(name, case)
-            if name == "storm_starts" and cases.failed > before:
+            cases.run("%s_%s" % (title, name), case)
+            if name == "starts" and cases.failed > before:
                 break
+        if cases.failed and hasattr(storm, "adapter"):
+            print("# the daemon's log: %s" % storm.adapter.log()[-4000:].replace("\n", "\n# "), flush=True)
     finally:
         storm.kill_all()
+
+
+def main():
+    cases = Cases()
+    run_storm(cases, "storm", None, CYCLES)
+    run_storm(cases, "storm_threads", "threads", (CYCLES + 3) // 4)
     cases.finish()
 
 

@@ -34,6 +34,7 @@ struct lf_store {
 	uint32_t op_count;
 	uint32_t fail_at; /* the operation of that number, from 1, fails */
 	enum lf_error fail_with;
+	uint64_t data_from, data_end; /* what MAP says takes room, bytes */
 };
 
 /* The place of a block, or of what would become it. */
@@ -91,6 +92,18 @@ static inline void kept_zero(struct lf_store *store, const struct lf_io *io)
 	}
 }
 
+static inline void kept_map(const struct lf_store *store, struct lf_io *io)
+{
+	uint64_t from = io->offset_bytes, end = from + io->length_bytes;
+
+	io->mapped = from >= store->data_from && from < store->data_end;
+	if (from < store->data_from)
+		end = lf_min(end, store->data_from);
+	else if (io->mapped)
+		end = lf_min(end, store->data_end);
+	io->length_bytes = end - from;
+}
+
 static inline void kept_submit(struct lf_store *store, struct lf_io *io)
 {
 	uint32_t number = store->op_count++;
@@ -104,6 +117,8 @@ static inline void kept_submit(struct lf_store *store, struct lf_io *io)
 		kept_copy(store, io, io->op == LF_OP_WRITE);
 	} else if (io->op == LF_OP_ZERO || io->op == LF_OP_UNMAP) {
 		kept_zero(store, io);
+	} else if (io->op == LF_OP_MAP) {
+		kept_map(store, io);
 	}
 	io->done(io);
 }

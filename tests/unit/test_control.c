@@ -44,8 +44,8 @@ TEST(the_tables_describe_every_byte)
 
 TEST(a_request_has_these_bytes_for_ever)
 {
-	static const uint8_t list[] = {'L', 'F', 'S', 'H', 1, 0, 4, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0x78, 0x56, 0x34, 0x12,
-		0, 0, 0, 0};
+	static const uint8_t list[] = {
+		'L', 'F', 'S', 'H', 1, 0, 4, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 0};
 	size_t length;
 
 	memset(&request, 0, sizeof(request));
@@ -129,16 +129,16 @@ TEST(a_field_out_of_its_range_is_refused)
 		size_t at;
 		uint8_t value;
 	} wrong[] = {
-		{8, 0},           /* size */
-		{12, 1},          /* status in a request */
-		{16, 4},          /* an unknown flag */
-		{42, 1},          /* reserved */
-		{48, 62},         /* a name as long as its field */
-		{49, 1},          /* and longer */
-		{48, 5},          /* a name whose last byte is behind its end, and half a character */
-		{50, 0},          /* NUL inside */
-		{51, 'x'},        /* UTF-8: a continuation without its start */
-		{50 + 61, 'x'},   /* something behind the text */
+		{8, 0},         /* size */
+		{12, 1},        /* status in a request */
+		{16, 4},        /* an unknown flag */
+		{42, 1},        /* reserved */
+		{48, 62},       /* a name as long as its field */
+		{49, 1},        /* and longer */
+		{48, 5},        /* a name whose last byte is behind its end, and half a character */
+		{50, 0},        /* NUL inside */
+		{51, 'x'},      /* UTF-8: a continuation without its start */
+		{50 + 61, 'x'}, /* something behind the text */
 		{192 + 2 + 4101, 'x'},
 	};
 
@@ -152,10 +152,11 @@ TEST(a_field_out_of_its_range_is_refused)
 
 TEST(utf8_is_checked_to_the_letter)
 {
-	static const char *const good[] = {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
-		"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
-	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80",
-		"\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe2\x82", "\xe2\x28\xa1"};
+	static const char *const good[] = {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf",
+		"\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf",
+		"\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+		"\xe2\x82", "\xe2\x28\xa1"};
 
 	for (uint32_t i = 0; i < lf_count_of(good); i++)
 		CHECK(lf_control_is_utf8(good[i], strlen(good[i])));
@@ -334,8 +335,10 @@ static const char *made_from(const char *path)
 
 TEST(names_come_from_the_path_and_are_valid)
 {
-	static const char *const paths[] = {"/a/disk.img", "/7.img", "/\xc3\xa9.img", "/-x", "/.hidden", "/a b  c.qcow2",
-		"/a/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+	static const char *const paths[] = {"/a/disk.img", "/7.img", "/\xc3\xa9.img", "/-x", "/.hidden",
+		"/a b  c.qcow2",
+		"/a/"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 
 	memset(taken_names, 0, sizeof(taken_names));
 	CHECK_STR(made_from("/a/disk.img"), "disk");
@@ -387,10 +390,11 @@ CHANGE(relative, lf_control_set_text(&connect->path, "disk.img"))
 
 TEST(options_of_a_connect_are_checked)
 {
-	static void (*const good[])(struct lf_control_connect *) = {nothing, physical_4096, vendor_8, lun_16383};
-	static void (*const bad[])(struct lf_control_connect *) = {block_1024, physical_512_of_4096, physical_5000,
-		rotation_2, rotation_reserved, vendor_long, vendor_utf8, product_space, serial_long, target_1, lun_16384,
-		relative};
+	static void (*const good[])(struct lf_control_connect *) = {
+		nothing, physical_4096, vendor_8, lun_16383};
+	static void (*const bad[])(struct lf_control_connect *) = {block_1024, physical_512_of_4096,
+		physical_5000, rotation_2, rotation_reserved, vendor_long, vendor_utf8, product_space,
+		serial_long, target_1, lun_16384, relative};
 
 	for (uint32_t i = 0; i < lf_count_of(good); i++)
 		CHECK_EQ(check_with(good[i]), LF_CONTROL_OK);
@@ -407,8 +411,8 @@ TEST(sizes_are_read_as_people_write_them)
 	} good[] = {{"0", 0}, {"512", 512}, {"512B", 512}, {"1k", 1024}, {"20G", UINT64_C(20) << 30},
 		{"20GiB", UINT64_C(20) << 30}, {"20GB", UINT64_C(20000000000)}, {"7E", UINT64_C(7) << 60},
 		{"9223372036854775807", INT64_MAX}};
-	static const char *const bad[] = {"", "G", "-1", "1.5G", "8E", "10EB", "9223372036854775808", "1Q", "1GG", "1Gi",
-		" 1", "1 ", "0x10", "99999999999999999999999999"};
+	static const char *const bad[] = {"", "G", "-1", "1.5G", "8E", "10EB", "9223372036854775808", "1Q",
+		"1GG", "1Gi", " 1", "1 ", "0x10", "99999999999999999999999999"};
 	uint64_t size;
 
 	for (uint32_t i = 0; i < lf_count_of(good); i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_control_handler.c: requests against a real adapter on a real loop, over a store that can hold its answers. */
+/* test_control_handler.c: requests against a real adapter on a real loop, over a store that can hold its
+ * answers. */
 #include "control/handler.h"
 #include "tests/test.h"
 
@@ -24,8 +25,8 @@ static bool hold_reads, fail_flush;
 static struct lf_store *last_store;
 static uint32_t flushes, closes;
 
-static enum lf_error slow_open(const struct lf_source *source, struct lf_store **store, struct lf_store_info *info,
-	struct lf_message *message)
+static enum lf_error slow_open(const struct lf_source *source, struct lf_store **store,
+	struct lf_store_info *info, struct lf_message *message)
 {
 	off_t size = lseek((int)source->handle, 0, SEEK_END);
 
@@ -103,7 +104,8 @@ static void set_up(void)
 {
 	struct lf_devices_options options = {
 		.store_ops = &slow_ops, .edge = {"iqn.2026-01.io.lungfish:test", NULL, edge_portal, NULL}};
-	struct lf_handler_options handler_options = {.release = "1.2.3", .engine = "threads", .loop_count = 1};
+	struct lf_handler_options handler_options = {
+		.release = "1.2.3", .engine = "threads", .loop_count = 1};
 	struct lf_adapter_options adapter_options = {0};
 
 	hold_reads = fail_flush = false;
@@ -144,8 +146,8 @@ static void answered(struct lf_call *call)
 	struct asker *asker = lf_container(call, struct asker, call);
 
 	asker->answered = true;
-	if (!lf_control_decode_reply(
-		    call->reply, call->reply_length, (enum lf_control_command)call->command, &asker->reply, &message))
+	if (!lf_control_decode_reply(call->reply, call->reply_length, (enum lf_control_command)call->command,
+		    &asker->reply, &message))
 		memset(&asker->reply, 0xff, sizeof(asker->reply));
 	if (lf_loop_current())
 		lf_loop_stop(loop);
@@ -192,7 +194,8 @@ static uint32_t connect_image(const char *path, int fd, uint32_t flags)
 	return one.reply.header.status;
 }
 
-static void ask_about(struct asker *asker, enum lf_control_command command, const char *id, uint32_t timeout_ms)
+static void ask_about(
+	struct asker *asker, enum lf_control_command command, const char *id, uint32_t timeout_ms)
 {
 	union lf_control_request request;
 
@@ -277,7 +280,8 @@ static void release_later(struct lf_timer *timer)
 TEST(a_device_is_found_by_every_name_it_has)
 {
 	static const char *const ids[] = {"disk", "1", "/images/disk.img", "0:0:0",
-		"iscsi://127.0.0.1:3260/iqn.2026-01.io.lungfish:test/0", "iscsi://0.0.0.0:3260/iqn.2026-01.io.lungfish:test/0",
+		"iscsi://127.0.0.1:3260/iqn.2026-01.io.lungfish:test/0",
+		"iscsi://0.0.0.0:3260/iqn.2026-01.io.lungfish:test/0",
 		"iscsi://[::1]:3261/iqn.2026-01.io.lungfish:test/0"};
 
 	set_up();
@@ -331,8 +335,10 @@ TEST(a_descriptor_must_allow_what_is_asked)
 	CHECK(pipe2(ends, O_CLOEXEC) == 0);
 	CHECK_EQ(connect_image("/images/disk.img", ends[0], LF_CONTROL_READ_ONLY), LF_CONTROL_INVALID);
 	close(ends[1]);
-	CHECK_EQ(connect_image("/images", open("/", O_RDONLY | O_CLOEXEC), LF_CONTROL_READ_ONLY), LF_CONTROL_INVALID);
-	CHECK_EQ(connect_image("/images/disk.img", open("/proc/self/exe", O_PATH | O_CLOEXEC), LF_CONTROL_READ_ONLY),
+	CHECK_EQ(connect_image("/images", open("/", O_RDONLY | O_CLOEXEC), LF_CONTROL_READ_ONLY),
+		LF_CONTROL_INVALID);
+	CHECK_EQ(connect_image("/images/disk.img", open("/proc/self/exe", O_PATH | O_CLOEXEC),
+			 LF_CONTROL_READ_ONLY),
 		LF_CONTROL_PERMISSION);
 	CHECK_EQ(connect_image("/images/disk.img", -1, 0), LF_CONTROL_INVALID);
 	tear_down();
@@ -404,6 +410,7 @@ TEST(disconnect_waits_for_what_is_in_flight)
 	lf_loop_timer_set(loop, &timer, lf_time_ns() + 20 * NS_IN_MS);
 	run_until_answered(&two);
 	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(two.reply.one.device.state, LF_CONTROL_OFFLINE);
 	CHECK_EQ(flushes, 1);
 	CHECK_EQ(closes, 1);
 	CHECK_EQ(show("disk"), LF_CONTROL_NOT_FOUND);

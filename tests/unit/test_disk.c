@@ -129,7 +129,7 @@ TEST(nothing_at_the_end_is_good)
 			CHECK_EQ(transfer(stage, opcodes[i], 0, 0x10001, 0, LF_DIRECTION_NONE, 0),
 				LF_SENSE(5, 0x21, 0));
 		}
-		CHECK_EQ(transfer(stage, 0x41, 0, 0x10000, 0, LF_DIRECTION_OUT, 512), 0);
+		CHECK_EQ(transfer(stage, 0x41, 0, 0x10000, 0, LF_DIRECTION_OUT, 512), LF_SENSE(5, 0x24, 0)); /* WSNZ */
 		CHECK_EQ(stage->store.op_count, 2); /* SYNCHRONIZE CACHE, twice */
 		stage_close(stage);
 	}
@@ -387,9 +387,8 @@ TEST(write_same_of_zeros_is_one_operation)
 		CHECK_EQ(stage->command.request.data_moved, 0);
 		CHECK_EQ(same(stage, 0x93, 9, 1, 65535, 0), 0);
 		CHECK(is_op(stage, 3, LF_OP_UNMAP, false, 512, 65535 * 512));
-		CHECK_EQ(same(stage, 0x41, 0, 1, 0, 0), 0); /* up to the end */
-		CHECK(is_op(stage, 4, LF_OP_ZERO, false, 512, 65535 * 512));
-		CHECK_EQ(stage->store.op_count, 5);
+		CHECK_EQ(same(stage, 0x41, 0, 1, 0, 0), LF_SENSE(5, 0x24, 0)); /* WSNZ: not up to the end */
+		CHECK_EQ(stage->store.op_count, 4);
 		stage_fail(stage, 1, LF_E_IO);
 		CHECK_EQ(same(stage, 0x41, 0, 100, 2, 0), LF_SENSE(3, 0x0c, 0));
 		stage_close(stage);
@@ -692,5 +691,68 @@ TEST(steps_go_on_whoever_comes_last)
 	pthread_mutex_unlock(&threaded.mutex);
 	pthread_join(thread, NULL);
 	CHECK_EQ(stage->store.op_count, 100 * (20 + 2 + 3));
+	stage_close(stage);
+}
+
+/* ---- GET LBA STATUS ---- */
+
+static bool is_run(const uint8_t *data, uint32_t index, uint64_t lba, uint32_t blocks, uint8_t status)
+{
+	const uint8_t *at = data + 8 + index * 16;
+	return lf_get_be64(at) == lba && lf_get_be32(at + 8) == blocks && at[12] == status;
+}
+
+#define GET_LBA_STATUS(stage, lba_high, lba_low, room)                                                       \
+	RUN_IN(stage, room, 0x9e, 0x12, 0, 0, 0, 0, 0, 0, lba_high, lba_low, 0, 0, 0, room, 0, 0)
+
+TEST(lba_status_names_the_runs_that_take_room)
+{
+	BOTH_MODES(mode)
+	{
+		struct stage *stage = stage_open(mode);
+		const uint8_t *data = stage->data;
+		/* Half blocks at both ends of the data: they count as mapped. */
+		stage->store.data_from = 100 * 512 - 256;
+		stage->store.data_end = 200 * 512 + 256;
+		CHECK_EQ(GET_LBA_STATUS(stage, 0, 10, 255), 0);
+		CHECK_EQ(stage->command.request.data_moved, 8 + 4 * 16);
+		CHECK_EQ(lf_get_be32(data), 4 + 4 * 16);
+		CHECK(is_run(data, 0, 10, 89, 1));
+		CHECK(is_run(data, 1, 99, 1, 0));
+		CHECK(is_run(data, 2, 100, 101, 0));
+		CHECK(is_run(data, 3, 201, 65536 - 201, 1));
+		stage->store.data_from = 100 * 512;
+		stage->store.data_end = 200 * 512;
+		CHECK_EQ(GET_LBA_STATUS(stage, 0, 10, 255), 0);
+		CHECK(is_run(data, 0, 10, 90, 1));
+		CHECK(is_run(data, 1, 100, 100, 0));
+		CHECK(is_run(data, 2, 200, 65536 - 200, 1));
+		CHECK_EQ(GET_LBA_STATUS(stage, 0, 150, 24), 0); /* room for one */
+		CHECK_EQ(lf_get_be32(data), 4 + 16);
+		CHECK(is_run(data, 0, 150, 50, 0));
+		CHECK_EQ(GET_LBA_STATUS(stage, 0, 150, 6), 0);
+		CHECK_EQ(stage->command.request.data_moved, 6);
+		stage_close(stage);
+	}
+}
+
+TEST(lba_status_of_a_store_that_cannot_tell_is_mapped)
+{
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	stage_fail(stage, 1, LF_E_UNSUPPORTED);
+	CHECK_EQ(GET_LBA_STATUS(stage, 0, 5, 255), 0);
+	CHECK(is_run(stage->data, 0, 5, 65531, 0));
+	stage_fail(stage, 1, LF_E_IO);
+	CHECK_EQ(GET_LBA_STATUS(stage, 0, 5, 255), LF_SENSE(3, 0x11, 0));
+	stage_close(stage);
+}
+
+TEST(lba_status_past_the_end)
+{
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	uint8_t cdb[16] = {0x9e, 0x12};
+	lf_put_be64(cdb + 2, 65536);
+	cdb[13] = 24;
+	CHECK_EQ(stage_run(stage, 0, cdb, 16, LF_DIRECTION_IN, 24), LF_SENSE(5, 0x21, 0));
 	stage_close(stage);
 }

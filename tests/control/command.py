@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command against a daemon: what it prints, what it refuses and how, its exit statuses."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import harness
+from harness import (BUSY, DONE, FAILED, NO_ADAPTER, NOT_FOUND, PERMISSION, SOME_FAILED, USAGE, Daemon, Skip, run,
+                     sparse)
+
+MIB = 1 << 20
+KEYS = ("id number address lun type size block_size physical_size read_only removable state image iscsi_url sessions "
+        "serial naa vendor product device").split()
+
+
+def refused(answer, status, *words):
+    assert answer.status == status, "status %d, not %d: %s" % (answer.status, status, answer.err)
+    assert answer.out == "", answer.out
+    lines = answer.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("lungfish: "), answer.err
+    for word in words:
+        assert word in lines[0], "%r is not in %r" % (word, lines[0])
+
+
+def usage_errors_are_told(scratch):
+    for arguments in ([], ["frobnicate"], ["connect"], ["connect", "a", "b", "c"], ["disconnect"], ["show"],
+                      ["show", "a", "b"], ["list", "--nonsense"], ["list", "--socket"], ["list", "--json=1"],
+                      ["status", "x"], ["disconnect", "--all", "x"], ["connect", "a", "--create", "1.5G"],
+                      ["connect", "a", "--create", "0"], ["connect", "a", "--lun", "x"], ["list", "--read-only"],
+                      ["connect", "a", "--rotation", "7"], ["connect", "a", "--block-size", "x"], ["list", "-x"]):
+        refused(run(*arguments), USAGE)
+
+
+def help_names_every_verb_with_an_example(scratch):
+    answer = run("help")
+    assert answer.status == DONE
+    for verb in "connect disconnect list show identify status run".split():
+        assert "\n  %s " % verb in answer.out
+        for way in (["help", verb], [verb, "--help"], [verb, "-h"]):
+            own = run(*way)
+            assert own.status == DONE and own.out.startswith("usage: lungfish " + verb), own.out
+            assert "example: lungfish " + verb in own.out
+    assert run("--version").out.startswith("lungfish ")
+    refused(run("help", "nonsense"), USAGE)
+
+
+def without_an_adapter_it_says_so(scratch):
+    nowhere = os.path.join(scratch, "nowhere")
+    image = sparse(os.path.join(scratch, "disk.img"), MIB)
+    for arguments in (["list"], ["status"], ["identify"], ["show", "x"], ["disconnect", "x"], ["connect", image]):
+        refused(run(*arguments, "--socket", nowhere), NO_ADAPTER, nowhere, "start lungfishd")
+    answer = run("--json", "list", "--socket", nowhere)
+    assert answer.status == NO_ADAPTER and answer.out == ""
+    error = answer.error()
+    assert error["verb"] == "list" and error["exit_status"] == NO_ADAPTER and json.loads(answer.err)["schema"] == 1
+
+
+def connect_prints_the_id_alone(scratch):
+    with Daemon(scratch) as daemon:
+        image = sparse(os.path.join(scratch, "disk.img"), 64 * MIB)
+        assert daemon.must("list", "--json").json() == {"schema": 1, "devices": []}
+        assert daemon.must("list").out.split() == "ID TYPE SIZE BLK RO STATE VIA DEVICE SESS IMAGE".split()
+        answer = daemon.must("connect", image)
+        assert answer.out == "disk\n" and answer.err == ""
+        assert daemon.must("connect", sparse(image + "2", MIB), "second").out == "second\n"
+        row = daemon.must("list", "-n", "disk").out.split()
+        assert row == ["disk", "disk", "64M", "512e", "0", "ready", "iscsi", "-", "0", image], row
+
+
+def json_has_its_keys(scratch):
+    with Daemon(scratch) as daemon:
+        image = sparse(os.path.join(scratch, "disk.img"), 64 * MIB)
+        one = daemon.must("connect", image, "--json", "--block-size", "4096", "--serial", "S-1", "--vendor", "ACME",
+                          "--product", "DISC", "--lun", "7", "--rotation", "7200").json()
+        assert one["schema"] == 1
+        device = one["devices"][0]
+        assert not [key for key in KEYS if key not in device]
+        assert device["size"] == 64 * MIB and device["block_size"] == 4096 and device["blk"] == "4Kn"
+        assert (device["lun"], device["address"], device["serial"]) == (7, "0:0:7", "S-1")
+        assert (device["vendor"], device["product"], device["rotation_rpm"]) == ("ACME", "DISC", 7200)
+        assert device["read_only"] is False and device["device"] is None and device["state"] == "ready"
+        assert device["iscsi_url"].startswith("iscsi://127.0.0.1:") and device["iscsi_url"].endswith("/7")
+        assert device["image"] == image and len(device["naa"]) == 16 and device["naa"][0] == "3"
+        for arguments in (["list", "-J"], ["show", "disk", "-J"]):
+            assert daemon.must(*arguments).json()["devices"][0]["id"] == "disk"
+        answer = daemon.must("show", "disk")
+        assert "ACME" in answer.out and "S-1" in answer.out
+
+
+def images_that_cannot_be_are_refused(scratch):
+    with Daemon(scratch) as daemon:
+        path = lambda name: os.path.join(scratch, name)
+        good = sparse(path("good.img"), MIB)
+        daemon.must("connect", good)
+        os.mkfifo(path("fifo"))
+        os.link(good, path("hard.img"))
+        os.symlink(good, path("soft.img"))
+        odd, odd4k = sparse(path("odd.img"), MIB + 1), sparse(path("odd4k.img"), MIB + 512)
+        empty = sparse(path("empty.img"), 0)
+        refused(daemon.run("connect", path("missing.img")), NOT_FOUND, "missing.img: no such file", "--create")
+        refused(daemon.run("connect", scratch), FAILED, "directory")
+        refused(daemon.run("connect", scratch, "--read-only"), FAILED, "directory")
+        refused(daemon.run("connect", path("fifo")), FAILED, "neither a file nor a block device")
+        refused(daemon.run("connect", "/dev/null"), FAILED, "neither a file nor a block device")
+        refused(daemon.run("connect", empty), FAILED, "empty.img: ", "empty")
+        refused(daemon.run("connect", odd), FAILED, "odd.img: ", "multiple")
+        refused(daemon.run("connect", odd4k, "--block-size", "4096"), FAILED, "multiple")
+        refused(daemon.run("connect", good), BUSY, "good.img: already connected as good: disconnect it first")
+        refused(daemon.run("connect", path("hard.img")), BUSY, "already connected as good")
+        refused(daemon.run("connect", path("soft.img")), BUSY, "already connected as good")
+        assert daemon.ids() == ["good"]
+        answer = daemon.run("connect", path("missing.img"), "--json")
+        assert answer.status == NOT_FOUND and answer.error()["object"] == path("missing.img")
+
+
+def options_that_cannot_be_are_refused(scratch):
+    with Daemon(scratch) as daemon:
+        first, other = [sparse(os.path.join(scratch, name), MIB) for name in ("a.img", "b.img")]
+        daemon.must("connect", first, "taken", "--lun", "3", "--serial", "S1")
+        refused(daemon.run("connect", other, "taken"), BUSY, "taken")
+        for name in ("7", "a/b", "0:0:1", "", "-", "x" * 70):
+            refused(daemon.run("connect", other, name), FAILED, "no name for a device")
+        refused(daemon.run("connect", other, "--lun", "3"), BUSY)
+        refused(daemon.run("connect", other, "--lun", "16384"), FAILED, "16383")
+        refused(daemon.run("connect", other, "--serial", "S1"), BUSY, "serial number")
+        refused(daemon.run("connect", other, "--serial", "x" * 33), FAILED, "32")
+        refused(daemon.run("connect", other, "--vendor", "ninechars"), FAILED, "8")
+        refused(daemon.run("connect", other, "--product", "\u00e9"), FAILED, "ASCII")
+        refused(daemon.run("connect", other, "--block-size", "1024"), FAILED, "512 or 4096")
+        refused(daemon.run("connect", other, "--block-size", "4096", "--physical-size", "512"), FAILED, "physical")
+        assert daemon.ids() == ["taken"]
+
+
+def a_path_that_is_not_utf8_is_refused(scratch):
+    with Daemon(scratch) as daemon:
+        path = os.path.join(os.fsencode(scratch), b"\xff.img")
+        sparse(path, MIB)
+        answer = subprocess.run([os.fsencode(harness.COMMAND), b"connect", path], stderr=subprocess.PIPE,
+                                env=harness.clean_environment(LUNGFISH_SOCKET=daemon.socket))
+        assert answer.returncode == FAILED and b"UTF-8" in answer.stderr, answer
+
+
+def create_makes_an_image_and_overwrites_none(scratch):
+    with Daemon(scratch) as daemon:
+        path = os.path.join(scratch, "new.img")
+        assert daemon.must("connect", path, "--create", "1G").out == "new\n"
+        facts = os.stat(path)
+        assert facts.st_size == 1 << 30 and facts.st_blocks == 0
+        refused(daemon.run("connect", path, "--create", "2G"), BUSY, "exists already")
+        assert os.stat(path).st_size == 1 << 30
+        other = os.path.join(scratch, "other.img")
+        assert daemon.run("connect", other, "--create", "1000").status == FAILED
+        assert daemon.run("connect", other, "new", "--create", "1M").status == BUSY
+        assert not os.path.exists(other), "a refused image was left behind"
+        refused(daemon.run("connect", os.path.join(scratch, "no", "x.img"), "--create", "1M"), NOT_FOUND)
+
+
+def an_image_of_another_adapter_is_refused(scratch):
+    second = os.path.join(scratch, "second")
+    os.mkdir(second)
+    image = sparse(os.path.join(scratch, "disk.img"), MIB)
+    with Daemon(scratch, image), Daemon(second) as other:
+        refused(other.run("connect", image), BUSY, "disk.img: ", "adapter")
+        assert other.ids() == []
+
+
+def rights_are_those_of_the_caller(scratch):
+    harness.nobody_can_run()
+    own = harness.nobody_directory()
+    try:
+        read_only = sparse(os.path.join(own, "ro.img"), MIB)
+        secret = sparse(os.path.join(own, "secret.img"), MIB)
+        os.chmod(read_only, 0o444)
+        os.chmod(secret, 0)
+        with Daemon(own, nobody=True) as daemon:
+            refused(daemon.run("connect", read_only, nobody=True), PERMISSION, "add --read-only")
+            refused(daemon.run("connect", secret, nobody=True), PERMISSION, "your own rights")
+            refused(daemon.run("connect", secret, "--read-only", nobody=True), PERMISSION, "your own rights")
+            assert daemon.must("connect", read_only, "--read-only", nobody=True).out == "ro\n"
+            device = daemon.must("show", "ro", "--json", nobody=True).json()["devices"][0]
+            assert device["read_only"] is True
+            if os.geteuid() == 0:
+                # root may, and the daemon, which may not, serves it.
+                assert daemon.must("connect", secret).out == "secret\n"
+    finally:
+        shutil.rmtree(own)
+
+
+def every_name_of_a_device_does(scratch):
+    with Daemon(scratch) as daemon:
+        image = sparse(os.path.join(scratch, "disk.img"), MIB)
+        os.symlink(image, os.path.join(scratch, "link"))
+        daemon.must("connect", image)
+        device = daemon.must("show", "disk", "--json").json()["devices"][0]
+        for name in ("disk", str(device["number"]), image, device["address"], device["iscsi_url"],
+                     os.path.join(scratch, "link")):
+            assert daemon.must("list", name, "-n", "-o", "id").out == "disk\n", name
+        assert daemon.must("list", "disk.img", "-n", "-o", "id", cwd=scratch).out == "disk\n"
+        refused(daemon.run("show", "dis"), NOT_FOUND, "dis: no such device")
+
+
+def tables_are_as_asked(scratch):
+    with Daemon(scratch) as daemon:
+        image = sparse(os.path.join(scratch, "a disk\n.img"), 1536 * MIB)
+        daemon.must("connect", image, "x")
+        assert daemon.must("list", "-o", "size,id").out == "SIZE ID\n1.5G x\n"
+        assert daemon.must("list", "-b", "-n", "-o", "SIZE").out == "1610612736\n"
+        assert daemon.must("list", "-n", "-o", "IMAGE").out.endswith("/a disk\\x0a.img\n")
+        assert daemon.must("list", "-r", "-n", "-o", "ID,IMAGE").out.endswith("/a\\x20disk\\x0a.img\n")
+        assert daemon.must("list", "--json").json()["devices"][0]["image"] == image
+        heads = daemon.must("list", "-O").out.splitlines()[0].split()
+        assert heads[:10] == "ID TYPE SIZE BLK RO STATE VIA DEVICE SESS IMAGE".split() and "URL" in heads
+        refused(daemon.run("list", "-o", "ID,NONSENSE"), USAGE, "NONSENSE")
+        daemon.must("connect", sparse(os.path.join(scratch, "other.img"), 64 * MIB), "longer-name")
+        lines = daemon.must("list", "-o", "ID,SIZE,STATE").out.splitlines()
+        assert lines == ["ID          SIZE STATE", "x           1.5G ready", "longer-name  64M ready"], lines
+
+
+def many_devices_are_listed(scratch):
+    with Daemon(scratch) as daemon:
+        for i in range(30):
+            daemon.must("connect", sparse(os.path.join(scratch, "d%d.img" % i), MIB))
+        assert daemon.ids() == ["d%d" % i for i in range(30)]
+        assert len(daemon.must("disconnect", "--all", "--json").json()["devices"]) == 30
+        assert daemon.ids() == []
+        assert daemon.must("disconnect", "--all").out == ""
+
+
+def disconnect_tells_what_failed(scratch):
+    with Daemon(scratch) as daemon:
+        for name in "abc":
+            daemon.must("connect", sparse(os.path.join(scratch, name + ".img"), MIB))
+        answer = daemon.must("disconnect", "a")
+        assert answer.out == "" and answer.err == ""
+        refused(daemon.run("disconnect", "a"), NOT_FOUND)
+        refused(daemon.run("disconnect", "nope", "b"), SOME_FAILED, "nope")
+        assert daemon.ids() == ["c"]
+        daemon.must("disconnect", "c", "--force")
+        assert harness.wait_for(lambda: daemon.ids() == [])
+        # The image is free again, and its name; its number and LUN are not.
+        daemon.must("connect", os.path.join(scratch, "a.img"))
+        device = daemon.must("show", "a", "-J").json()["devices"][0]
+        assert device["number"] == 4 and device["lun"] == 3
+
+
+def status_and_identify_say_who_is_there(scratch):
+    with Daemon(scratch, "--iqn", "iqn.2026-01.io.lungfish:test") as daemon:
+        daemon.must("connect", sparse(os.path.join(scratch, "a.img"), MIB))
+        assert daemon.must("identify").out.startswith("Lungfish virtual SCSI adapter ")
+        adapter = daemon.must("identify", "-J").json()["adapters"][0]
+        assert adapter["process_id"] == daemon.process.pid and adapter["protocol_max"] == 1
+        adapter = daemon.must("status", "-J").json()["adapters"][0]
+        assert adapter["iqn"] == "iqn.2026-01.io.lungfish:test" and adapter["devices"] == 1
+        assert adapter["engine"] in ("io_uring", "threads") and adapter["loops"] >= 1
+        assert adapter["portals"][0]["tag"] == 1 and adapter["portals"][0]["address"].startswith("127.0.0.1:")
+        assert adapter["events"]["unit_added"] == 1 and adapter["events"]["unit_freed"] == 0
+        assert "portal    127.0.0.1:" in daemon.must("status").out
+
+
+def output_that_cannot_be_written_is_a_failure(scratch):
+    with Daemon(scratch) as daemon:
+        if not os.path.exists("/dev/full"):
+            raise Skip("there is no /dev/full")
+        with open("/dev/full", "w") as full:
+            for arguments in (["list"], ["list", "-J"], ["status"], ["help"]):
+                answer = daemon.run(*arguments, stdout=full)
+                assert answer.status == FAILED and "cannot be written" in answer.err
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main([
+        usage_errors_are_told, help_names_every_verb_with_an_example, without_an_adapter_it_says_so,
+        connect_prints_the_id_alone, json_has_its_keys, images_that_cannot_be_are_refused,
+        options_that_cannot_be_are_refused, a_path_that_is_not_utf8_is_refused,
+        create_makes_an_image_and_overwrites_none, an_image_of_another_adapter_is_refused,
+        rights_are_those_of_the_caller, every_name_of_a_device_does, tables_are_as_asked, many_devices_are_listed,
+        disconnect_tells_what_failed, status_and_identify_say_who_is_there,
+        output_that_cannot_be_written_is_a_failure]))

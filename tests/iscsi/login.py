@@ -1,0 +1,249 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+# builds: asan
+"""The login phase over the wire: ways in, ways not in, discovery, time and number limits."""
+import os
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import iscsi_raw as raw  # noqa: E402
+from adapter import Skip, free_port  # noqa: E402
+
+
+def ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            return "[::1]:%d" % probe.getsockname()[1]
+    except OSError:
+        return None
+
+
+portal6, wildcard = ipv6(), "0.0.0.0:%d" % free_port()
+options = ["--iscsi", wildcard + ",7"] + (["--iscsi", portal6 + ",2"] if portal6 else [])
+cases, target = raw.start(options)
+
+
+def refused(status, items, flags=0x87, fields=None):
+    """One request that is refused, after which the connection ends."""
+    with target.connect() as connection:
+        connection.login_request(items, flags, fields=fields)
+        answer = connection.login_answer()
+        assert answer.login_status == status, "status %04x, not %04x" % (answer.login_status, status)
+        connection.expect_closed()
+
+
+def one_request():
+    with target.connect().login() as connection:
+        assert connection.answers["TargetPortalGroupTag"] == "1", connection.answers
+        assert int(connection.answers["MaxRecvDataSegmentLength"]) >= 8192
+        connection.ready().ping()
+
+
+def both_stages():
+    with target.connect() as connection:
+        connection.login_request(connection.identity() + [("AuthMethod", "CHAP,None")], 0x81)
+        assert connection.login_answer().flags == 0x81
+        assert connection.answers["AuthMethod"] == "None"
+        connection.login_request([("HeaderDigest", "CRC32C,None"), ("X-odd", "1")], 0x04)
+        assert connection.login_answer().flags == 0x04
+        assert connection.answers["HeaderDigest"] == "None" and connection.answers["X-odd"] == "NotUnderstood"
+        connection.login_request([], 0x87)
+        assert connection.login_answer().flags == 0x87
+        connection.ready()
+
+
+def continuation():
+    with target.connect() as connection:
+        text = raw.text_of(connection.identity() + [("MaxBurstLength", "8192")])
+        for at in range(0, len(text), 7):
+            last = at + 7 >= len(text)
+            connection.login_request(None, 0x87 if last else 0x44, data=text[at:at + 7])
+            answer = connection.login_answer()
+            assert answer.flags == (0x87 if last else 0x04), answer
+        assert connection.answers["MaxBurstLength"] == "8192"
+        connection.ready()
+
+
+def refusals():
+    who, what = ("InitiatorName", raw.INITIATOR), ("TargetName", target.iqn)
+    refused(0x0203, [who, ("TargetName", target.iqn + "x")])
+    refused(0x0207, [what])
+    refused(0x0207, [who])
+    refused(0x0209, [who, what, ("SessionType", "Sideways")])
+    refused(0x0200, [who, what, ("MaxBurstLength", "512"), ("MaxBurstLength", "512")])
+    refused(0x0200, [who, what], flags=0x83 | 0x08)
+    refused(0x0205, [who, what], fields={2: b"\x03\x02"})
+    refused(0x0201, [who, what, ("AuthMethod", "CHAP")], flags=0x81)
+    refused(0x020a, [who, what], fields={14: b"\x12\x34"})
+    with target.session() as connection:
+        refused(0x0206, [who, what], fields={14: connection.tsih.to_bytes(2, "big")})
+        connection.ping()
+
+
+def not_a_login():
+    with target.connect() as connection:
+        connection.nop()
+        connection.expect_closed()
+    with target.connect() as connection:
+        connection.login_request(connection.identity(), 0x04)
+        assert connection.login_answer().login_status == 0
+        connection.command(bytes(6))
+        assert connection.login_answer().login_status == 0x020b
+        connection.expect_closed()
+
+
+def too_long():
+    with target.connect() as connection:
+        connection.send_bytes(connection.pdu(raw.LOGIN | 0x40, 0x87, length=8193))
+        connection.expect_closed()
+
+
+def login_again():
+    with target.session() as connection:
+        connection.login_request(connection.identity(), 0x87)
+        assert connection.expect(raw.REJECT).response == 4
+        connection.ping()
+
+
+def addresses(connection, which="All"):
+    itt = connection.text([("SendTargets", which)])
+    answer = connection.expect(raw.TEXT_RESPONSE)
+    assert answer.itt == itt and answer.flags == 0x80 and answer.ttt == raw.NO_TAG, answer
+    return raw.pairs(answer.data)
+
+
+def discovery():
+    with raw.Connection(target.portal).login() as connection:
+        found = addresses(connection)
+        assert found[0] == ("TargetName", target.iqn), found
+        assert ("TargetAddress", target.portal + ",1") in found, found
+        assert ("TargetAddress", wildcard.replace("0.0.0.0", "127.0.0.1") + ",7") in found, found
+        assert not portal6 or ("TargetAddress", portal6 + ",2") in found, found
+        assert addresses(connection, "iqn.2001-04.com.example:other") == []
+        connection.command(bytes(6))
+        assert connection.expect(raw.REJECT).response == 4
+        connection.logout()
+        assert connection.expect(raw.LOGOUT_RESPONSE).response == 0
+        connection.expect_closed()
+    with target.session() as connection:
+        assert addresses(connection, "")[0] == ("TargetName", target.iqn)
+        assert addresses(connection, "All") == [("SendTargets", "Reject")]
+
+
+def discovery_in_pieces():
+    """An initiator that takes 512 bytes at a time gets the rest when it asks."""
+    with raw.Connection(target.portal).login(MaxRecvDataSegmentLength=512) as connection:
+        items = [("X-%060d" % i, "1") for i in range(20)] + [("SendTargets", "All")]
+        itt, got = connection.text(items), b""
+        while True:
+            answer = connection.expect(raw.TEXT_RESPONSE)
+            got += answer.data
+            assert len(answer.data) <= 512
+            if answer.flags & 0x80:
+                break
+            assert answer.flags == 0x40 and answer.ttt != raw.NO_TAG, answer
+            connection.text([], ttt=answer.ttt, itt=itt)
+        found = raw.pairs(got)
+        assert found[0][1] == "NotUnderstood" and ("TargetName", target.iqn) in found and len(found) > 21, found
+
+
+def text_continued():
+    with raw.Connection(target.portal).login() as connection:
+        text = raw.text_of([("SendTargets", "All")])
+        itt = connection.text(None, flags=0x40, data=text[:5])
+        answer = connection.expect(raw.TEXT_RESPONSE)
+        assert answer.flags == 0 and answer.ttt != raw.NO_TAG and not answer.data, answer
+        connection.text(None, data=text[5:], ttt=answer.ttt, itt=itt)
+        answer = connection.expect(raw.TEXT_RESPONSE)
+        assert answer.flags == 0x80 and ("TargetName", target.iqn) in raw.pairs(answer.data), answer
+        # Without end: a limit ends it.
+        itt = connection.text(None, flags=0x40, data=b"X" * 8192)
+        for _ in range(8):
+            answer = connection.receive()
+            if answer.opcode == raw.REJECT:
+                break
+            connection.text(None, flags=0x40, ttt=answer.ttt, itt=itt, data=b"X" * 8192)
+        else:
+            answer = connection.receive()
+        assert answer.opcode == raw.REJECT, answer
+        connection.ping()
+
+
+def over_ipv6():
+    if not portal6:
+        raise Skip("no ::1 here")
+    with raw.Connection(portal6, target.iqn).login() as connection:
+        assert connection.answers["TargetPortalGroupTag"] == "2", connection.answers
+        connection.ready().ping()
+
+
+def reinstatement():
+    with target.session(isid=5) as old, target.session(isid=6) as other:
+        with target.session(isid=5) as new:
+            assert new.tsih != old.tsih
+            old.expect_closed()
+            new.ping()
+            other.ping()
+
+
+def byte_by_byte():
+    with target.connect() as connection:
+        data = raw.text_of(connection.identity())
+        for byte in connection.pdu(raw.LOGIN | 0x40, 0x87, data, fields={8: connection.isid, 24: b"\0\0\0\x64"}):
+            connection.send_bytes(bytes([byte]))
+        assert connection.login_answer().login_status == 0
+        connection.ready()
+
+
+def flood():
+    """Connections that never log in fill only their own share, and make room when they end."""
+    idle = []
+    try:
+        for _ in range(200):
+            idle.append(socket.create_connection(target.portal.rsplit(":", 1), timeout=5))
+        time.sleep(0.3)
+        ended = 0
+        for each in idle:
+            each.setblocking(False)
+            try:
+                ended += each.recv(1) == b""
+            except BlockingIOError:
+                pass
+            except ConnectionResetError:
+                ended += 1
+        assert 0 < ended < 200, "%d of 200 were ended" % ended
+    finally:
+        for each in idle:
+            each.close()
+    time.sleep(0.3)
+    target.check_alive()
+
+
+def slow_login():
+    """Whoever takes too long is dropped, also when a byte comes now and then."""
+    start, sent = time.monotonic(), 0
+    with target.connect() as connection:
+        connection.socket.settimeout(1)
+        request = connection.pdu(raw.LOGIN | 0x40, 0x87, raw.text_of(connection.identity()))
+        while time.monotonic() - start < 60:
+            try:
+                connection.send_bytes(request[sent:sent + 1])
+                sent += 1
+                if not connection.socket.recv(1):
+                    break
+            except socket.timeout:
+                continue
+            except (raw.Closed, ConnectionResetError):
+                break
+        else:
+            raise AssertionError("still there after a minute")
+    assert time.monotonic() - start > 5, "dropped after %.1f s already" % (time.monotonic() - start)
+
+
+for case in (one_request, both_stages, continuation, refusals, not_a_login, too_long, login_again, discovery,
+             discovery_in_pieces, text_continued, over_ipv6, reinstatement, byte_by_byte, flood, slow_login):
+    cases.run("iscsi_login_" + case.__name__, case)
+target.finish(cases)

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_iscsi_edge.c: the iSCSI edge on a loop of its own, before a store that hangs, with a budget that is short. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "edge/iscsi/iscsi.h"
+#include "edge/iscsi/pdu.h"
+#include "store/store.h"
+#include "tests/test.h"
+
+#define IQN      "iqn.2001-04.com.example:disk"
+#define SILENCE_MS 200
+#define ANSWER_S 20
+#define CROWD_COMMANDS 40
+
+/* ---- The target, on its thread ---- */
+
+struct stage {
+	struct lf_loop *loop;
+	struct lf_adapter *adapter;
+	struct lf_store *store;
+	struct lf_lu *lu;
+	struct lf_iscsi *iscsi;
+	struct lf_post stop_post;
+	uint64_t stop_after_ms;
+	uint32_t stopped, removed;
+	uint16_t port;
+	pthread_t thread;
+};
+
+static void *stage_run(void *loop)
+{
+	lf_loop_run(loop);
+	return NULL;
+}
+
+static bool stage_open(struct stage *stage, uint64_t budget_bytes)
+{
+	static const struct lf_lu_options unit = {.type = LF_LU_DISK, .lun = 0, .serial = "TEST", .identifier = 1};
+	struct lf_source source = {.path = "memory:16M", .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
+	struct lf_iscsi_options options = {.iqn = IQN, .loops = &stage->loop, .loop_count = 1,
+		.memory_budget_bytes = budget_bytes};
+	struct lf_iscsi_portal_facts facts;
+	struct lf_message message;
+	struct lf_store_info info;
+
+	*stage = (struct stage){.loop = lf_loop_create(0, false, &message)};
+	stage->adapter = lf_adapter_create(&(struct lf_adapter_options){0});
+	if (lf_store_memory_ops.open(&source, &stage->store, &info, &message) != LF_OK)
+		return false;
+	stage->store = lf_store_fault_wrap(&lf_store_memory_ops, stage->store, 1);
+	if (lf_lu_add(stage->adapter, &unit, &lf_store_fault_ops, stage->store, &info, &stage->lu, &message) != LF_OK)
+		return false;
+	stage->iscsi = lf_iscsi_create(stage->adapter, &options, &message);
+	if (stage->iscsi == NULL || lf_iscsi_listen(stage->iscsi, "127.0.0.1", 0, 1, &message) != LF_OK)
+		return false;
+	lf_iscsi_portal(stage->iscsi, 0, &facts);
+	stage->port = (uint16_t)atoi(strrchr(facts.address, ':') + 1);
+	return pthread_create(&stage->thread, NULL, stage_run, stage->loop) == 0;
+}
+
+static void stage_stopped(void *context)
+{
+	struct stage *stage = context;
+
+	lf_atomic_store_u32(&stage->stopped, 1);
+	lf_loop_stop(stage->loop);
+}
+
+static void stage_stop_post(struct lf_post *post)
+{
+	struct stage *stage = lf_container(post, struct stage, stop_post);
+
+	lf_iscsi_stop(stage->iscsi, lf_time_ns() + stage->stop_after_ms * 1000000, stage_stopped, stage);
+}
+
+static void stage_stop(struct stage *stage, uint64_t after_ms)
+{
+	stage->stop_after_ms = after_ms;
+	stage->stop_post.run = stage_stop_post;
+	lf_loop_post(stage->loop, &stage->stop_post);
+}
+
+static struct stage *removing;
+
+static void stage_removed(struct lf_removal *removal)
+{
+	(void)removal;
+	lf_atomic_store_u32(&removing->removed, 1);
+}
+
+/* After stage_stop. */
+static void stage_close(struct stage *stage)
+{
+	struct lf_removal removal = {.done = stage_removed};
+
+	pthread_join(stage->thread, NULL);
+	lf_iscsi_destroy(stage->iscsi);
+	removing = stage;
+	lf_lu_remove(stage->lu, &removal);
+	while (lf_atomic_load_u32(&stage->removed) == 0)
+		usleep(1000);
+	lf_lu_free(stage->lu);
+	lf_store_fault_ops.close(stage->store);
+	lf_adapter_destroy(stage->adapter);
+	lf_loop_destroy(stage->loop);
+}
+
+static bool wait_held(struct stage *stage, uint32_t count)
+{
+	for (int i = 0; i < ANSWER_S * 1000 && lf_store_fault_held(stage->store) != count; i++)
+		usleep(1000);
+	return lf_store_fault_held(stage->store) == count;
+}
+
+/* ---- The initiator ---- */
+
+struct peer {
+	int fd;
+	uint32_t cmd_sn, max_cmd_sn;
+	uint8_t bhs[ISCSI_BHS_LENGTH];
+	uint8_t data[300000];
+	uint32_t length;
+};
+
+static struct peer *peer_open(const struct stage *stage)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(stage->port)};
+	struct timeval patience = {.tv_sec = ANSWER_S};
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	peer->cmd_sn = 1;
+	peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(peer->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return peer;
+	close(peer->fd);
+	free(peer);
+	return NULL;
+}
+
+static void peer_close(struct peer *peer)
+{
+	close(peer->fd);
+	free(peer);
+}
+
+static void send_pdu(struct peer *peer, uint8_t *bhs, const void *data, uint32_t length)
+{
+	static const uint8_t zeros[4];
+
+	iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, length);
+	if (send(peer->fd, bhs, ISCSI_BHS_LENGTH, MSG_NOSIGNAL) < 0 || send(peer->fd, data, length, MSG_NOSIGNAL) < 0 ||
+		send(peer->fd, zeros, iscsi_pad(length), MSG_NOSIGNAL) < 0)
+		return;
+}
+
+/* The opcode of the next PDU; 0xff: the end, or nothing in time. */
+static uint32_t receive(struct peer *peer)
+{
+	if (recv(peer->fd, peer->bhs, ISCSI_BHS_LENGTH, MSG_WAITALL) != ISCSI_BHS_LENGTH)
+		return 0xff;
+	peer->length = iscsi_data_length(peer->bhs);
+	if (peer->length > 0 && recv(peer->fd, peer->data, peer->length + iscsi_pad(peer->length), MSG_WAITALL) <= 0)
+		return 0xff;
+	peer->max_cmd_sn = iscsi_get32(peer->bhs + ISCSI_AT_MAX_CMD_SN);
+	return iscsi_opcode(peer->bhs);
+}
+
+static bool silent(struct peer *peer)
+{
+	struct pollfd wait = {.fd = peer->fd, .events = POLLIN};
+
+	return poll(&wait, 1, SILENCE_MS) == 0;
+}
+
+static void login_send(struct peer *peer, uint8_t isid)
+{
+	static const char text[] = "InitiatorName=iqn.2001-04.com.example:host\0TargetName=" IQN
+				   "\0InitialR2T=Yes\0MaxBurstLength=65536\0MaxRecvDataSegmentLength=262144\0";
+	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_LOGIN | ISCSI_IMMEDIATE, 0x87};
+
+	bhs[ISCSI_AT_ISID] = 0x80;
+	bhs[ISCSI_AT_ISID + 5] = isid;
+	iscsi_put32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
+	send_pdu(peer, bhs, text, sizeof(text) - 1);
+}
+
+static bool login_received(struct peer *peer)
+{
+	return receive(peer) == ISCSI_LOGIN_RESPONSE && iscsi_get16(peer->bhs + ISCSI_AT_LOGIN_STATUS) == 0;
+}
+
+static struct peer *session(const struct stage *stage, uint8_t isid)
+{
+	struct peer *peer = peer_open(stage);
+
+	if (peer == NULL)
+		return NULL;
+	login_send(peer, isid);
+	if (login_received(peer))
+		return peer;
+	peer_close(peer);
+	return NULL;
+}
+
+static void command(struct peer *peer, uint32_t itt, uint8_t opcode, uint32_t lba, uint16_t blocks)
+{
+	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_SCSI_COMMAND, ISCSI_FINAL | 1};
+	uint8_t *cdb = bhs + ISCSI_AT_CDB;
+
+	bhs[ISCSI_AT_FLAGS] |= opcode == 0x28 ? ISCSI_COMMAND_READ : opcode == 0x2a ? ISCSI_COMMAND_WRITE : 0;
+	cdb[0] = opcode;
+	iscsi_put32(cdb + 2, lba);
+	iscsi_put16(cdb + 7, blocks);
+	iscsi_put32(bhs + ISCSI_AT_ITT, itt);
+	iscsi_put32(bhs + ISCSI_AT_EDTL, blocks * 512u);
+	iscsi_put32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn++);
+	send_pdu(peer, bhs, NULL, 0);
+}
+
+static bool ready(struct peer *peer)
+{
+	for (int i = 0; i < 4; i++) {
+		command(peer, 1, 0, 0, 0);
+		if (receive(peer) != ISCSI_SCSI_RESPONSE)
+			return false;
+		if (peer->bhs[ISCSI_AT_STATUS] == 0)
+			return true;
+	}
+	return false;
+}
+
+static void answer_r2t(struct peer *peer)
+{
+	static const uint8_t zeros[65536];
+	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_DATA_OUT, ISCSI_FINAL};
+	uint32_t length = iscsi_get32(peer->bhs + ISCSI_AT_DESIRED_LENGTH);
+
+	memcpy(bhs + ISCSI_AT_ITT, peer->bhs + ISCSI_AT_ITT, 8);
+	memcpy(bhs + ISCSI_AT_OFFSET, peer->bhs + ISCSI_AT_OFFSET, 4);
+	send_pdu(peer, bhs, zeros, length);
+}
+
+static void task_management(struct peer *peer, uint8_t function, uint32_t referenced)
+{
+	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_TASK_MANAGEMENT | ISCSI_IMMEDIATE, (uint8_t)(ISCSI_FINAL | function)};
+
+	iscsi_put32(bhs + ISCSI_AT_ITT, 0x7000);
+	iscsi_put32(bhs + ISCSI_AT_RTT, referenced);
+	iscsi_put32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
+	send_pdu(peer, bhs, NULL, 0);
+}
+
+/* ---- A store that hangs ---- */
+
+static bool hang_reads(struct stage *stage)
+{
+	return lf_store_fault_add(stage->store,
+		&(struct lf_fault_rule){.ops = LF_FAULT_OP(LF_OP_READ), .hang = true});
+}
+
+static void let_go(struct stage *stage)
+{
+	lf_store_fault_clear(stage->store);
+	lf_store_fault_release(stage->store);
+}
+
+TEST(iscsi_reinstatement_waits_for_the_store)
+{
+	struct stage stage;
+	struct peer *old, *newer, *newest;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((old = session(&stage, 1)) != NULL && ready(old));
+	CHECK(hang_reads(&stage));
+	command(old, 2, 0x28, 0, 8);
+	CHECK(wait_held(&stage, 1));
+	CHECK((newer = peer_open(&stage)) != NULL);
+	login_send(newer, 1);
+	CHECK(silent(newer));
+	CHECK_EQ(receive(old), 0xff);
+	/* One that gives up, and one that takes its place. */
+	CHECK((newest = peer_open(&stage)) != NULL);
+	login_send(newest, 1);
+	CHECK(silent(newest));
+	peer_close(newer);
+	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 1);
+	let_go(&stage);
+	CHECK(login_received(newest));
+	CHECK(ready(newest));
+	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 1);
+	peer_close(newest);
+	peer_close(old);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+TEST(iscsi_stop_waits_for_the_store)
+{
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	CHECK(hang_reads(&stage));
+	command(peer, 2, 0x28, 0, 8);
+	CHECK(wait_held(&stage, 1));
+	stage_stop(&stage, 100);
+	/* Past the deadline the connection is gone, but what the core has is not. */
+	CHECK_EQ(receive(peer), 0xff);
+	usleep(SILENCE_MS * 1000);
+	CHECK_EQ(lf_atomic_load_u32(&stage.stopped), 0);
+	let_go(&stage);
+	stage_close(&stage);
+	CHECK_EQ(stage.stopped, 1);
+	peer_close(peer);
+}
+
+TEST(iscsi_stop_lets_commands_end)
+{
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	CHECK(hang_reads(&stage));
+	command(peer, 2, 0x28, 0, 8);
+	CHECK(wait_held(&stage, 1));
+	stage_stop(&stage, ANSWER_S * 1000);
+	/* A new command is refused, the old one ends, and then there is a farewell. */
+	usleep(50000);
+	command(peer, 3, 0, 0, 0);
+	CHECK_EQ(receive(peer), ISCSI_REJECT);
+	CHECK_EQ(peer->bhs[ISCSI_AT_RESPONSE], ISCSI_REJECT_WAITING_FOR_LOGOUT);
+	let_go(&stage);
+	CHECK_EQ(receive(peer), ISCSI_DATA_IN);
+	CHECK_EQ(peer->length, 4096);
+	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
+	CHECK_EQ(peer->bhs[ISCSI_AT_ASYNC_EVENT], ISCSI_ASYNC_DROP_SESSION);
+	CHECK_EQ(receive(peer), 0xff);
+	peer_close(peer);
+	stage_close(&stage);
+}
+
+TEST(iscsi_abort_of_what_hangs)
+{
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	CHECK(hang_reads(&stage));
+	command(peer, 2, 0x28, 0, 8);
+	command(peer, 3, 0x28, 8, 8);
+	CHECK(wait_held(&stage, 2));
+	task_management(peer, ISCSI_TMF_ABORT_TASK, 2);
+	/* The store gives up what was aborted; nothing answers the command, the function is answered. */
+	CHECK_EQ(receive(peer), ISCSI_TASK_MANAGEMENT_RESPONSE);
+	CHECK_EQ(peer->bhs[ISCSI_AT_RESPONSE], ISCSI_TMF_COMPLETE);
+	CHECK(silent(peer));
+	let_go(&stage);
+	CHECK_EQ(receive(peer), ISCSI_DATA_IN);
+	CHECK_EQ(iscsi_get32(peer->bhs + ISCSI_AT_ITT), 3);
+	peer_close(peer);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+TEST(iscsi_peer_goes_while_the_store_hangs)
+{
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	CHECK(hang_reads(&stage));
+	for (uint32_t i = 0; i < 20; i++)
+		command(peer, 2 + i, 0x28, 8 * i, 8);
+	CHECK(wait_held(&stage, 20));
+	peer_close(peer);
+	usleep(SILENCE_MS * 1000);
+	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 1);
+	let_go(&stage);
+	for (int i = 0; i < ANSWER_S * 1000 && lf_iscsi_session_count(stage.iscsi) > 0; i++)
+		usleep(1000);
+	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 0);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* ---- A budget that is short ---- */
+
+/* Takes all that a session may have: writes whose R2Ts are not answered. */
+static bool hoard(struct peer *peer)
+{
+	if (!ready(peer))
+		return false;
+	for (uint32_t i = 0; iscsi_sn_diff(peer->max_cmd_sn, peer->cmd_sn) >= 0; i++) {
+		command(peer, 100 + i, 0x2a, 0, 120);
+		if (silent(peer))
+			return true;
+		if (receive(peer) != ISCSI_R2T)
+			return false;
+	}
+	return true;
+}
+
+/* With all memory lent a session begins with a shut window; it is told when others have given theirs back. */
+TEST(iscsi_short_budget_shuts_the_window)
+{
+	struct peer *hoarders[2], *last;
+	struct stage stage;
+
+	CHECK(stage_open(&stage, 4 << 20));
+	for (uint32_t i = 0; i < lf_count_of(hoarders); i++) {
+		CHECK((hoarders[i] = session(&stage, (uint8_t)i)) != NULL);
+		CHECK(hoard(hoarders[i]));
+	}
+	CHECK((last = session(&stage, 99)) != NULL);
+	CHECK(iscsi_sn_diff(last->max_cmd_sn, last->cmd_sn) < 0);
+	CHECK(silent(last));
+	for (uint32_t i = 0; i < lf_count_of(hoarders); i++)
+		peer_close(hoarders[i]);
+	CHECK_EQ(receive(last), ISCSI_NOP_IN);
+	CHECK(iscsi_sn_diff(last->max_cmd_sn, last->cmd_sn) >= 0);
+	CHECK(ready(last));
+	peer_close(last);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* Sessions that sit idle with all they were promised leave a command to each that comes; then logins are refused. */
+TEST(iscsi_short_budget_refuses_sessions)
+{
+	struct peer *peers[64];
+	struct stage stage;
+	uint32_t count = 0;
+
+	CHECK(stage_open(&stage, 4 << 20));
+	while (count < lf_count_of(peers) && (peers[count] = session(&stage, (uint8_t)count)) != NULL) {
+		CHECK(iscsi_sn_diff(peers[count]->max_cmd_sn, peers[count]->cmd_sn) >= 0);
+		CHECK(ready(peers[count]));
+		count++;
+	}
+	CHECK_EQ(count, 8);
+	peer_close(peers[0]);
+	for (int i = 0; i < ANSWER_S * 1000 && lf_iscsi_session_count(stage.iscsi) == count; i++)
+		usleep(1000);
+	CHECK((peers[0] = session(&stage, 100)) != NULL);
+	for (uint32_t i = 0; i < count; i++)
+		peer_close(peers[i]);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* Takes one PDU; a command that ended well is counted. False at the end. */
+static bool take_answer(struct peer *peer, uintptr_t *good)
+{
+	uint32_t opcode = receive(peer);
+	bool status = opcode == ISCSI_SCSI_RESPONSE ||
+		(opcode == ISCSI_DATA_IN && (peer->bhs[ISCSI_AT_FLAGS] & ISCSI_STATUS) != 0);
+
+	if (opcode == ISCSI_R2T)
+		answer_r2t(peer);
+	*good += status && peer->bhs[ISCSI_AT_STATUS] == 0;
+	return opcode != 0xff;
+}
+
+/* One initiator's share of more than the budget holds: writes whose R2Ts have to wait for each other. */
+static void *crowd_run(void *context)
+{
+	struct peer *peer = context;
+	uintptr_t good = 0;
+
+	if (!ready(peer))
+		return NULL;
+	for (uint32_t i = 0; i < CROWD_COMMANDS; i++) {
+		while (iscsi_sn_diff(peer->max_cmd_sn, peer->cmd_sn) < 0 && take_answer(peer, &good))
+			;
+		command(peer, 100 + i, i % 4 == 0 ? 0x28 : 0x2a, 512 * (i % 8), 500);
+	}
+	while (good < CROWD_COMMANDS && take_answer(peer, &good))
+		;
+	return (void *)good;
+}
+
+TEST(iscsi_short_budget_serves_all)
+{
+	struct stage stage;
+	struct peer *peers[6];
+	pthread_t threads[6];
+
+	CHECK(stage_open(&stage, 4 << 20));
+	for (uint32_t i = 0; i < lf_count_of(peers); i++)
+		CHECK((peers[i] = session(&stage, (uint8_t)i)) != NULL);
+	for (uint32_t i = 0; i < lf_count_of(peers); i++)
+		CHECK(pthread_create(&threads[i], NULL, crowd_run, peers[i]) == 0);
+	for (uint32_t i = 0; i < lf_count_of(peers); i++) {
+		void *good;
+
+		pthread_join(threads[i], &good);
+		CHECK_EQ((uintptr_t)good, CROWD_COMMANDS);
+		peer_close(peers[i]);
+	}
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
