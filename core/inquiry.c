@@ -134,16 +134,18 @@ static uint32_t extended_inquiry(const struct lf_lu *lu, const struct lf_request
 }
 
 /*
- * A granularity of zero is not reported: the same as one block, on which QEMU trips with 4Kn; and initiators
- * keep a bit for each granule (QEMU again), for which a unit of billions of them leaves no memory.
+ * Zero: not reported. It says the same as one block, on which QEMU trips with 4Kn; and initiators keep bits
+ * for each granule (QEMU again): past this many it would take them minutes, or more memory than there is.
  */
+#define GRANULES_MAX (1u << 28)
+
 static uint32_t reported_granularity(const struct lf_lu *lu)
 {
 	uint64_t blocks = lu->info.unmap_granularity_bytes >> lu->block_shift;
 
-	return blocks > 1 && lu->info.block_count / blocks <= UINT32_MAX
-		       ? (uint32_t)lf_min(blocks, UINT32_MAX)
-		       : 0;
+	if (blocks <= 1 || lu->info.block_count / blocks > GRANULES_MAX)
+		return 0;
+	return (uint32_t)lf_min(blocks, UINT32_MAX);
 }
 
 static void unmap_limits(const struct lf_lu *lu, uint8_t *to)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* connection.c: one TCP connection on its loop: from accept to the last free, notes from other threads, timers. */
+/* connection.c: one TCP connection on its loop: from accept to the last free, notes from other threads,
+ * timers. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -16,7 +17,8 @@ static void connection_timer(struct lf_timer *timer);
 static void connection_kicked(struct lf_post *post);
 static void connection_notes(struct lf_post *post);
 
-struct iscsi_connection *lf_iscsi_connection_create(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, int fd)
+struct iscsi_connection *lf_iscsi_connection_create(
+	struct lf_iscsi *iscsi, const struct iscsi_portal *portal, int fd)
 {
 	struct iscsi_connection *connection = lf_alloc(sizeof(*connection));
 
@@ -75,11 +77,12 @@ void lf_iscsi_note_push(struct iscsi_connection *connection, struct iscsi_note *
 {
 	struct iscsi_note *newest = __atomic_load_n(&connection->notes, __ATOMIC_RELAXED);
 
-	/* Acquire as well: whoever finds the list empty posts what the loop has handled before it emptied it. */
+	/* Acquire as well: whoever finds the list empty posts what the loop has handled before it emptied it.
+	 */
 	do {
 		note->next = newest;
-	} while (!__atomic_compare_exchange_n(&connection->notes, &newest, note, true, __ATOMIC_ACQ_REL,
-		__ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(
+		&connection->notes, &newest, note, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	/*
 	 * Only this post takes notes from the list, so a list that was empty has no post under way, and the
 	 * connection lives until ours has run. Whoever found it not empty touches the connection no more.
@@ -145,7 +148,7 @@ static void connection_kicked(struct lf_post *post)
 void lf_iscsi_connection_watch(struct iscsi_connection *connection)
 {
 	bool reads = connection->phase == ISCSI_PHASE_LOGIN || connection->phase == ISCSI_PHASE_LINGER ||
-		(connection->phase == ISCSI_PHASE_FULL && !connection->paused);
+		     (connection->phase == ISCSI_PHASE_FULL && !connection->paused);
 	uint32_t events = reads ? EPOLLIN : 0;
 
 	if (connection->phase == ISCSI_PHASE_CLOSED)
@@ -267,7 +270,8 @@ void lf_iscsi_connection_close(struct iscsi_connection *connection, enum iscsi_c
 	iscsi_schedule(connection);
 }
 
-void lf_iscsi_protocol_error(struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_error_reason reason)
+void lf_iscsi_protocol_error(
+	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_error_reason reason)
 {
 	lf_trace_iscsi_protocol_error(connection->id, iscsi_opcode(bhs), reason, 0);
 	if (connection->phase == ISCSI_PHASE_FULL)
@@ -281,7 +285,8 @@ static void connection_leave(struct iscsi_connection *connection)
 	if (!lf_iscsi_session_idle(connection) || connection->session.busy > 0)
 		return;
 	lf_iscsi_session_close(connection);
-	/* Whoever found the session in the list may have left a kick: its post runs first and comes back here. */
+	/* Whoever found the session in the list may have left a kick: its post runs first and comes back
+	 * here. */
 	if (lf_atomic_load_u32(&connection->kicks) != 0)
 		return;
 	lf_loop_forget_round(connection->lane->loop, &connection->round);

@@ -14,7 +14,8 @@ static uint32_t transfer_tag(const struct iscsi_task *task, uint32_t r2t_sn)
 
 bool lf_iscsi_task_data_open(const struct iscsi_task *task)
 {
-	return task->unsolicited || task->r2t_current != task->r2t_next || task->connection->receive.task == task;
+	return task->unsolicited || task->r2t_current != task->r2t_next ||
+	       task->connection->receive.task == task;
 }
 
 /* ---- Memory ---- */
@@ -44,7 +45,8 @@ static void gather_advance(struct iscsi_task *task)
 {
 	const uint32_t *value = task->connection->login.negotiation.value;
 
-	if (task->state != ISCSI_TASK_BEGUN || task->request.direction != LF_DIRECTION_OUT || task->unsolicited || task->connection->receive.task == task)
+	if (task->state != ISCSI_TASK_BEGUN || task->request.direction != LF_DIRECTION_OUT ||
+		task->unsolicited || task->connection->receive.task == task)
 		return;
 	if (task->spoiled) {
 		if (!lf_iscsi_task_data_open(task))
@@ -84,7 +86,8 @@ static bool session_is_full(const struct iscsi_task *task)
 {
 	const struct iscsi_session *session = &task->connection->session;
 
-	return session->pages >= task->connection->lane->session_pages_max || !lf_list_empty(&session->capped);
+	return session->pages >= task->connection->lane->session_pages_max ||
+	       !lf_list_empty(&session->capped);
 }
 
 static void wait_for_memory(struct iscsi_task *task)
@@ -93,7 +96,8 @@ static void wait_for_memory(struct iscsi_task *task)
 
 	lf_trace_iscsi_budget_wait(task->connection->id, task->need,
 		(uint64_t)(lane->pool.free_pages - lane->pool.promised) * ISCSI_PAGE, 0);
-	lf_list_append(session_is_full(task) ? &task->connection->session.capped : &lane->waiting, &task->wait_link);
+	lf_list_append(
+		session_is_full(task) ? &task->connection->session.capped : &lane->waiting, &task->wait_link);
 }
 
 static void gather_in(struct iscsi_task *task)
@@ -144,8 +148,8 @@ void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length)
 }
 
 /* Where the bytes from offset on go; fewer than length when the task does not want them all. */
-uint32_t lf_iscsi_task_vectors(const struct iscsi_task *task, uint64_t offset, uint32_t length, struct iovec *vector,
-	uint32_t most)
+uint32_t lf_iscsi_task_vectors(
+	const struct iscsi_task *task, uint64_t offset, uint32_t length, struct iovec *vector, uint32_t most)
 {
 	uint64_t begin = 0, end = lf_min(offset + length, task->need);
 	uint32_t count = 0;
@@ -173,8 +177,9 @@ static enum iscsi_error_reason check_data_out(const struct iscsi_task *task, con
 	uint32_t tag = iscsi_get32(bhs + ISCSI_AT_TTT), length = iscsi_data_length(bhs);
 	bool final = (bhs[ISCSI_AT_FLAGS] & ISCSI_FINAL) != 0;
 
-	if (tag == ISCSI_NO_TAG ? !task->unsolicited
-				: task->r2t_current == task->r2t_next || tag != transfer_tag(task, task->r2t_current))
+	if (tag == ISCSI_NO_TAG
+			? !task->unsolicited
+			: task->r2t_current == task->r2t_next || tag != transfer_tag(task, task->r2t_current))
 		return ISCSI_ERROR_DATA_TAG;
 	if (iscsi_get32(bhs + ISCSI_AT_DATA_SN) != task->data_sn)
 		return ISCSI_ERROR_DATA_SN;
@@ -190,8 +195,9 @@ static enum iscsi_error_reason check_data_out(const struct iscsi_task *task, con
 }
 
 /*
- * Data is missing or not what was asked for. At error recovery level 0 it is not asked for again (7.7, 7.8): the
- * task fails, once all that was announced is in (11.17), in the core's words for a command without its data.
+ * Data is missing or not what was asked for. At error recovery level 0 it is not asked for again (7.7, 7.8):
+ * the task fails, once all that was announced is in (11.17), in the core's words for a command without its
+ * data.
  */
 static void spoil(struct iscsi_task *task, const uint8_t *bhs, enum iscsi_error_reason reason)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* enter.c: a connection in its login phase: answers sent, the session claimed, the full feature phase entered. */
+/* enter.c: a connection in its login phase: answers sent, the session claimed, the full feature phase
+ * entered. */
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
@@ -26,7 +27,8 @@ static void refuse(struct iscsi_connection *connection)
 	lf_iscsi_connection_end(connection, ISCSI_CLOSE_LOGIN_REFUSED);
 }
 
-static void refuse_with(struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_login_status status)
+static void refuse_with(
+	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_login_status status)
 {
 	lf_iscsi_login_refuse(&connection->login, bhs, status);
 	refuse(connection);
@@ -61,7 +63,8 @@ void lf_iscsi_login_claim(struct iscsi_connection *connection)
 	lf_iscsi_receive_resume(connection);
 }
 
-void lf_iscsi_login_pdu(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+void lf_iscsi_login_pdu(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
 	struct iscsi_login *login = &connection->login;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* internal.h: what the files of this room share: node, lanes, portals, connections with their session, tasks. */
+/* internal.h: what the files of this room share: node, lanes, portals, connections with their session, tasks.
+ */
 #ifndef LF_ISCSI_INTERNAL_H
 #define LF_ISCSI_INTERNAL_H
 
@@ -14,17 +15,18 @@
 #define ISCSI_LOGINS_MAX  64 /* connections that have not finished their login */
 #define ISCSI_LANES_MAX   64
 
-/* A session's commands: what its window holds, the immediate ones beside it, and those that are being sent. */
-#define ISCSI_WINDOW_MAX    128
-#define ISCSI_IMMEDIATE_MAX 16
-#define ISCSI_TASKS         (ISCSI_WINDOW_MAX + ISCSI_IMMEDIATE_MAX + 32)
-#define ISCSI_TMFS          16
-#define ISCSI_TASK_BUCKETS  256
-#define ISCSI_REPLIES_MAX   64                /* answers that wait to be sent: past it nothing more is read */
+/* A session's commands: what its window holds, the immediate ones beside it, and those that are being sent.
+ */
+#define ISCSI_WINDOW_MAX      128
+#define ISCSI_IMMEDIATE_MAX   16
+#define ISCSI_TASKS           (ISCSI_WINDOW_MAX + ISCSI_IMMEDIATE_MAX + 32)
+#define ISCSI_TMFS            16
+#define ISCSI_TASK_BUCKETS    256
+#define ISCSI_REPLIES_MAX     64 /* answers that wait to be sent: past it nothing more is read */
 #define ISCSI_REPLY_BYTES_MAX (1024 * 1024)
 
 /* The receive buffer holds any one PDU whole. */
-#define ISCSI_RECEIVE_BUFFER (ISCSI_RECEIVE_DATA_MAX + ISCSI_BHS_LENGTH + ISCSI_AHS_MAX + 16)
+#define ISCSI_RECEIVE_BUFFER     (ISCSI_RECEIVE_DATA_MAX + ISCSI_BHS_LENGTH + ISCSI_AHS_MAX + 16)
 #define ISCSI_DISCARD_TIMEOUT_MS 1000  /* how long a closing connection waits for the peer's end */
 #define ISCSI_SILENCE_MS         30000 /* after it a NOP-In asks; after another the connection is dropped */
 
@@ -62,7 +64,7 @@ struct iscsi_batch {
 	struct iovec vector[ISCSI_BATCH_VECTORS];
 	uint32_t vector_count, vector_at; /* at: the first that was not sent wholly */
 	uint32_t used, pdus;
-	struct lf_link tasks, replies;    /* let go when the batch is out */
+	struct lf_link tasks, replies; /* let go when the batch is out */
 	uint8_t bytes[ISCSI_BATCH_BYTES];
 };
 
@@ -79,35 +81,35 @@ enum iscsi_task_state {
 struct iscsi_task {
 	struct lf_request request;
 	struct iscsi_connection *connection;
-	struct iscsi_sendable sendable;  /* free list, send queue or batch */
+	struct iscsi_sendable sendable; /* free list, send queue or batch */
 	struct iscsi_note finished;
-	struct lf_link begun_link;       /* the connection's begun ones, first come first */
-	struct lf_link wait_link;        /* the lane's or the session's, which wait for memory */
-	struct lf_link solicit_link;     /* the connection's, which have R2Ts to send */
+	struct lf_link begun_link;   /* the connection's begun ones, first come first */
+	struct lf_link wait_link;    /* the lane's or the session's, which wait for memory */
+	struct lf_link solicit_link; /* the connection's, which have R2Ts to send */
 	struct iscsi_task *bucket_next;
 	enum iscsi_task_state state;
 	uint32_t index, itt;
-	bool immediate;                  /* outside the window */
-	bool unsolicited;                /* Data-Out without an R2T is still coming */
-	bool spoiled;                    /* its data did not come as it should: it will fail */
-	bool answered;                   /* its slot of the window went back */
+	bool immediate;   /* outside the window */
+	bool unsolicited; /* Data-Out without an R2T is still coming */
+	bool spoiled;     /* its data did not come as it should: it will fail */
+	bool answered;    /* its slot of the window went back */
 
-	uint32_t edtl;                   /* expected data transfer length */
-	uint32_t read_length;            /* of it, what may be sent to the initiator */
-	uint32_t flags;                  /* byte 1 of the command */
+	uint32_t edtl;        /* expected data transfer length */
+	uint32_t read_length; /* of it, what may be sent to the initiator */
+	uint32_t flags;       /* byte 1 of the command */
 
 	/* Data-Out. */
-	uint64_t need;                   /* bytes for lf_submit; what comes beyond is thrown away */
-	uint64_t received;               /* the offset that the next byte must have */
-	uint64_t sequence_end;           /* of the sequence that is coming in */
-	uint64_t r2t_offset;             /* where the next R2T asks from */
-	uint32_t data_sn;                /* of the next Data-Out, then of the next Data-In */
-	uint32_t r2t_next, r2t_current;  /* R2TSN of the next to send, and of the one being answered */
+	uint64_t need;                  /* bytes for lf_submit; what comes beyond is thrown away */
+	uint64_t received;              /* the offset that the next byte must have */
+	uint64_t sequence_end;          /* of the sequence that is coming in */
+	uint64_t r2t_offset;            /* where the next R2T asks from */
+	uint32_t data_sn;               /* of the next Data-Out, then of the next Data-In */
+	uint32_t r2t_next, r2t_current; /* R2TSN of the next to send, and of the one being answered */
 
 	/* Data-In. */
 	uint64_t send_length, sent;
 
-	uint32_t pages;                  /* lent, by the pool */
+	uint32_t pages; /* lent, by the pool */
 	uint32_t segment_count;
 	struct lf_segment segments[ISCSI_SEGMENTS_MAX];
 };
@@ -131,25 +133,25 @@ struct iscsi_session {
 	struct iscsi_task *bucket[ISCSI_TASK_BUCKETS];
 	struct lf_link begun;
 	struct iscsi_tmf tmf[ISCSI_TMFS];
-	uint32_t tmf_count;           /* in the core */
-	uint32_t busy;                /* tasks that are not free */
-	uint32_t in_core;             /* tasks between lf_begin and done */
-	uint32_t active;              /* tasks in the window whose answer has not been made */
-	uint32_t immediate;           /* immediate ones, likewise */
-	uint32_t granted;             /* commands that may still come: their unsolicited data is promised */
-	uint32_t promise_pages;       /* for each of them */
-	uint32_t pages;               /* lent to its tasks */
-	struct lf_link capped;        /* tasks that wait until that is below the limit of one session */
-	struct lf_link starved_link;  /* the lane's: the window is shut for want of memory */
+	uint32_t tmf_count;          /* in the core */
+	uint32_t busy;               /* tasks that are not free */
+	uint32_t in_core;            /* tasks between lf_begin and done */
+	uint32_t active;             /* tasks in the window whose answer has not been made */
+	uint32_t immediate;          /* immediate ones, likewise */
+	uint32_t granted;            /* commands that may still come: their unsolicited data is promised */
+	uint32_t promise_pages;      /* for each of them */
+	uint32_t pages;              /* lent to its tasks */
+	struct lf_link capped;       /* tasks that wait until that is below the limit of one session */
+	struct lf_link starved_link; /* the lane's: the window is shut for want of memory */
 };
 
 enum iscsi_phase {
 	ISCSI_PHASE_LOGIN,
-	ISCSI_PHASE_CLAIM,     /* an older session of the same name goes first */
+	ISCSI_PHASE_CLAIM, /* an older session of the same name goes first */
 	ISCSI_PHASE_FULL,
-	ISCSI_PHASE_FLUSH,     /* what is queued goes out, then the connection closes; nothing is read */
-	ISCSI_PHASE_LINGER,    /* all is sent; waits for the peer's end */
-	ISCSI_PHASE_CLOSED,    /* no socket; waits for the core */
+	ISCSI_PHASE_FLUSH,  /* what is queued goes out, then the connection closes; nothing is read */
+	ISCSI_PHASE_LINGER, /* all is sent; waits for the peer's end */
+	ISCSI_PHASE_CLOSED, /* no socket; waits for the core */
 };
 
 enum iscsi_sink { ISCSI_SINK_DISCARD, ISCSI_SINK_TASK, ISCSI_SINK_WHOLE };
@@ -157,9 +159,9 @@ enum iscsi_sink { ISCSI_SINK_DISCARD, ISCSI_SINK_TASK, ISCSI_SINK_WHOLE };
 /* Notes from other threads: bits of kicks. */
 enum iscsi_kick {
 	ISCSI_KICK_START = 1,
-	ISCSI_KICK_CLOSE = 2, /* a younger session of the same name takes over */
-	ISCSI_KICK_CLAIM = 4, /* the older session is gone */
-	ISCSI_KICK_HURRY = 8, /* the core marked something that was begun */
+	ISCSI_KICK_CLOSE = 2,  /* a younger session of the same name takes over */
+	ISCSI_KICK_CLAIM = 4,  /* the older session is gone */
+	ISCSI_KICK_HURRY = 8,  /* the core marked something that was begun */
 	ISCSI_KICK_RESET = 16, /* TARGET COLD RESET */
 };
 
@@ -195,33 +197,33 @@ struct iscsi_receive {
 	uint32_t start, end;
 	enum { ISCSI_AT_HEADER, ISCSI_AT_DATA, ISCSI_AT_TRAILER } at;
 	enum iscsi_sink sink;
-	struct iscsi_task *task;   /* whose data comes in; NULL once the task is gone: thrown away */
-	bool data_final;           /* of that Data-Out */
-	uint32_t data_left;        /* of the data segment */
-	uint32_t trailer_left;     /* padding and digest */
-	uint64_t bytes;            /* ever received */
+	struct iscsi_task *task; /* whose data comes in; NULL once the task is gone: thrown away */
+	bool data_final;         /* of that Data-Out */
+	uint32_t data_left;      /* of the data segment */
+	uint32_t trailer_left;   /* padding and digest */
+	uint64_t bytes;          /* ever received */
 };
 
 struct iscsi_connection {
 	struct lf_iscsi *iscsi;
 	struct iscsi_lane *lane;
 	const struct iscsi_portal *portal;
-	struct lf_link link;            /* the lane's connections */
+	struct lf_link link; /* the lane's connections */
 	uint64_t id;
 	int fd;
 	enum iscsi_phase phase;
 	enum iscsi_close_reason reason;
-	bool paused;                    /* something must be sent before more is read */
-	bool logging_out;               /* the answer waits for the tasks */
-	bool stopping;                  /* no new commands */
-	bool cold_reset;                /* everyone is dropped once the answer is out */
-	bool running;                   /* the receiver is in its loop */
-	bool counted_login;             /* among lf_iscsi.logins */
+	bool paused;        /* something must be sent before more is read */
+	bool logging_out;   /* the answer waits for the tasks */
+	bool stopping;      /* no new commands */
+	bool cold_reset;    /* everyone is dropped once the answer is out */
+	bool running;       /* the receiver is in its loop */
+	bool counted_login; /* among lf_iscsi.logins */
 
 	struct lf_watch watch;
 	struct lf_timer timer;
 	struct lf_round round;
-	uint64_t bytes_seen;            /* received when the timer last fired */
+	uint64_t bytes_seen; /* received when the timer last fired */
 	bool pinged;
 
 	struct iscsi_receive receive;
@@ -231,24 +233,24 @@ struct iscsi_connection {
 	struct iscsi_session session;
 
 	struct iscsi_text text_in, text_out;
-	uint32_t text_itt, text_ttt;    /* of the text exchange under way; ISCSI_NO_TAG: none */
+	uint32_t text_itt, text_ttt; /* of the text exchange under way; ISCSI_NO_TAG: none */
 	uint32_t logout_itt;
 	uint8_t logout_response;
 
 	struct lf_link send_queue, solicit;
-	uint32_t replies, reply_bytes;  /* in the queue and the batch */
+	uint32_t replies, reply_bytes; /* in the queue and the batch */
 	struct iscsi_batch *batch;
-	struct lf_link finished;        /* tasks done on this loop, for the end of the round */
+	struct lf_link finished; /* tasks done on this loop, for the end of the round */
 
 	/* Any thread. */
-	struct iscsi_note *notes;       /* newest first; whoever finds it empty posts notes_post */
+	struct iscsi_note *notes; /* newest first; whoever finds it empty posts notes_post */
 	struct lf_post notes_post;
-	uint32_t kicks;                 /* enum iscsi_kick; whoever finds it zero posts kick_post */
+	uint32_t kicks; /* enum iscsi_kick; whoever finds it zero posts kick_post */
 	struct lf_post kick_post;
 
 	/* Under lf_iscsi.lock. */
-	struct lf_link session_link;    /* the node's sessions, discovery ones left out */
-	struct lf_link claim_link;      /* of the session that must end first */
+	struct lf_link session_link; /* the node's sessions, discovery ones left out */
+	struct lf_link claim_link;   /* of the session that must end first */
 	struct lf_link claimants;
 	uint32_t tsih;
 };
@@ -259,12 +261,12 @@ struct iscsi_lane {
 	struct lf_iscsi *iscsi;
 	struct lf_loop *loop;
 	struct iscsi_pool pool;
-	uint32_t transfer_pages_max;  /* for one command */
-	uint32_t session_pages_max;   /* for one session's commands */
-	uint32_t session_count;       /* normal ones here */
+	uint32_t transfer_pages_max; /* for one command */
+	uint32_t session_pages_max;  /* for one session's commands */
+	uint32_t session_count;      /* normal ones here */
 	struct lf_link connections;
-	struct lf_link waiting;       /* tasks that wait for memory, first come first */
-	struct lf_link starved;       /* sessions whose window is shut */
+	struct lf_link waiting; /* tasks that wait for memory, first come first */
+	struct lf_link starved; /* sessions whose window is shut */
 	struct lf_round feed;
 	struct lf_post stop_post;
 	struct lf_timer stop_timer;
@@ -274,12 +276,12 @@ struct iscsi_lane {
 struct iscsi_portal {
 	struct lf_iscsi *iscsi;
 	struct lf_watch watch;
-	struct lf_timer again;        /* descriptors ran out: listens again later */
+	struct lf_timer again; /* descriptors ran out: listens again later */
 	struct lf_port port;
 	char port_name[ISCSI_NAME_MAX + 16];
 	struct iscsi_login_terms terms;
 	char address[64];
-	uint16_t number;              /* TCP port */
+	uint16_t number; /* TCP port */
 	bool wildcard, loopback, ipv6;
 };
 
@@ -289,17 +291,17 @@ struct lf_iscsi {
 	uint32_t target, sessions_max, login_timeout_ms;
 	struct iscsi_lane *lanes;
 	uint32_t lane_count;
-	uint32_t next_lane;           /* the accepting loop's */
+	uint32_t next_lane; /* the accepting loop's */
 	struct iscsi_portal portals[ISCSI_PORTALS_MAX];
 	uint32_t portal_count;
-	uint64_t next_connection_id;  /* the accepting loop's */
+	uint64_t next_connection_id; /* the accepting loop's */
 
 	struct lf_lock lock;
-	struct lf_link sessions;      /* under the lock, down to stops_left */
+	struct lf_link sessions; /* under the lock, down to stops_left */
 	uint32_t session_count;
 	uint32_t tsih_last;
 	uint32_t connections, logins;
-	uint32_t stops_left;          /* lanes that have not stopped */
+	uint32_t stops_left; /* lanes that have not stopped */
 	bool stopping, stop_posted;
 	uint64_t deadline_ns;
 	struct lf_post stopped_post;
@@ -320,14 +322,16 @@ void lf_iscsi_adopt(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, i
 void lf_iscsi_put_addresses(struct iscsi_connection *connection, struct iscsi_text *text);
 
 /* connection.c */
-struct iscsi_connection *lf_iscsi_connection_create(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, int fd);
+struct iscsi_connection *lf_iscsi_connection_create(
+	struct lf_iscsi *iscsi, const struct iscsi_portal *portal, int fd);
 void lf_iscsi_connection_free(struct iscsi_connection *connection);
 void lf_iscsi_connection_kick(struct iscsi_connection *connection, uint32_t kick);
 void lf_iscsi_connection_close(struct iscsi_connection *connection, enum iscsi_close_reason reason);
 /* Sends what is queued first. */
 void lf_iscsi_connection_end(struct iscsi_connection *connection, enum iscsi_close_reason reason);
 /* A protocol error with no way on at error recovery level 0: Reject, then the end. */
-void lf_iscsi_protocol_error(struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_error_reason reason);
+void lf_iscsi_protocol_error(
+	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_error_reason reason);
 /* Asks the loop for what the phase wants to know of the socket. */
 void lf_iscsi_connection_watch(struct iscsi_connection *connection);
 void lf_iscsi_connection_full_feature(struct iscsi_connection *connection);
@@ -342,8 +346,8 @@ void lf_iscsi_receive(struct iscsi_connection *connection);
 void lf_iscsi_receive_resume(struct iscsi_connection *connection);
 
 /* enter.c */
-void lf_iscsi_login_pdu(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data,
-	uint32_t length);
+void lf_iscsi_login_pdu(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length);
 /* The older session is gone: another try. */
 void lf_iscsi_login_claim(struct iscsi_connection *connection);
 
@@ -353,7 +357,8 @@ void lf_iscsi_connection_left(struct iscsi_lane *lane);
 /* session.c */
 enum iscsi_claim { ISCSI_CLAIMED, ISCSI_CLAIM_WAITS, ISCSI_CLAIM_REFUSED };
 /* Becomes the session of its initiator port, or waits until the older one is gone. */
-enum iscsi_claim lf_iscsi_session_claim(struct iscsi_connection *connection, enum iscsi_login_status *refusal);
+enum iscsi_claim lf_iscsi_session_claim(
+	struct iscsi_connection *connection, enum iscsi_login_status *refusal);
 /* After the claim; false when memory is short. */
 bool lf_iscsi_session_open(struct iscsi_connection *connection);
 /* Nothing of it is in the core any more; also for connections that never had one. May be called again. */
@@ -389,25 +394,28 @@ void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length);
 bool lf_iscsi_task_take_memory(struct iscsi_task *task);
 void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs);
 void lf_iscsi_data_end(struct iscsi_connection *connection);
-uint32_t lf_iscsi_task_vectors(const struct iscsi_task *task, uint64_t offset, uint32_t length, struct iovec *vector,
-	uint32_t most);
+uint32_t lf_iscsi_task_vectors(
+	const struct iscsi_task *task, uint64_t offset, uint32_t length, struct iovec *vector, uint32_t most);
 bool lf_iscsi_task_data_open(const struct iscsi_task *task);
 bool lf_iscsi_make_r2t(struct iscsi_task *task, uint8_t *bhs);
 
 /* transmit.c */
-struct iscsi_reply *lf_iscsi_reply_create(struct iscsi_connection *connection, uint32_t opcode, uint32_t data_length);
+struct iscsi_reply *lf_iscsi_reply_create(
+	struct iscsi_connection *connection, uint32_t opcode, uint32_t data_length);
 void lf_iscsi_reply_send(struct iscsi_connection *connection, struct iscsi_reply *reply);
 void lf_iscsi_transmit(struct iscsi_connection *connection);
 void lf_iscsi_transmit_drop(struct iscsi_connection *connection);
 bool lf_iscsi_transmit_idle(const struct iscsi_connection *connection);
 
 /* management.c */
-void lf_iscsi_reject(struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_reject_reason reason);
+void lf_iscsi_reject(
+	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_reject_reason reason);
 void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t *bhs);
-void lf_iscsi_nop_out(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length);
+void lf_iscsi_nop_out(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length);
 void lf_iscsi_nop_in(struct iscsi_connection *connection, bool ping);
-void lf_iscsi_text_request(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data,
-	uint32_t length);
+void lf_iscsi_text_request(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length);
 void lf_iscsi_logout(struct iscsi_connection *connection, const uint8_t *bhs);
 /* Nothing is in flight: whatever waited for that (logout, stop) goes on. */
 void lf_iscsi_quiesced(struct iscsi_connection *connection);

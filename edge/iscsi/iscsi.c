@@ -2,17 +2,18 @@
 /* iscsi.c: the target node: its beginning, its lanes, its end. */
 #include "edge/iscsi/internal.h"
 
-#define BUDGET_BYTES     (256ull << 20)
-#define SLICE_BYTES_MIN  (4ull << 20)  /* of the budget, for one loop */
-#define TRANSFER_BYTES_MAX (32u << 20) /* one command's data */
-#define SESSIONS         256
-#define LOGIN_TIMEOUT_MS 10000
+#define BUDGET_BYTES       (256ull << 20)
+#define SLICE_BYTES_MIN    (4ull << 20) /* of the budget, for one loop */
+#define TRANSFER_BYTES_MAX (32u << 20)  /* one command's data */
+#define SESSIONS           256
+#define LOGIN_TIMEOUT_MS   10000
 
 static void lane_stop(struct lf_post *post);
 static void lane_deadline(struct lf_timer *timer);
 static void node_stopped(struct lf_post *post);
 
-static bool lane_init(struct lf_iscsi *iscsi, struct iscsi_lane *lane, struct lf_loop *loop, uint64_t slice_bytes)
+static bool lane_init(
+	struct lf_iscsi *iscsi, struct iscsi_lane *lane, struct lf_loop *loop, uint64_t slice_bytes)
 {
 	lane->iscsi = iscsi;
 	lane->loop = loop;
@@ -30,19 +31,22 @@ static bool lane_init(struct lf_iscsi *iscsi, struct iscsi_lane *lane, struct lf
 	return true;
 }
 
-static bool lanes_init(struct lf_iscsi *iscsi, const struct lf_iscsi_options *options, struct lf_message *message)
+static bool lanes_init(
+	struct lf_iscsi *iscsi, const struct lf_iscsi_options *options, struct lf_message *message)
 {
 	uint64_t budget = options->memory_budget_bytes != 0 ? options->memory_budget_bytes : BUDGET_BYTES;
 	uint64_t slice = budget / options->loop_count;
 
 	if (slice < SLICE_BYTES_MIN) {
-		lf_message_set(message, "iscsi: a memory budget of %llu bytes is too small: %llu for each of %u loops",
+		lf_message_set(message,
+			"iscsi: a memory budget of %llu bytes is too small: %llu for each of %u loops",
 			(unsigned long long)budget, (unsigned long long)SLICE_BYTES_MIN, options->loop_count);
 		return false;
 	}
 	iscsi->lanes = lf_alloc(options->loop_count * sizeof(*iscsi->lanes));
 	while (iscsi->lanes != NULL && iscsi->lane_count < options->loop_count) {
-		if (!lane_init(iscsi, &iscsi->lanes[iscsi->lane_count], options->loops[iscsi->lane_count], slice))
+		if (!lane_init(iscsi, &iscsi->lanes[iscsi->lane_count], options->loops[iscsi->lane_count],
+			    slice))
 			break;
 		iscsi->lane_count++;
 	}
@@ -53,13 +57,14 @@ static bool lanes_init(struct lf_iscsi *iscsi, const struct lf_iscsi_options *op
 	return false;
 }
 
-struct lf_iscsi *lf_iscsi_create(struct lf_adapter *adapter, const struct lf_iscsi_options *options,
-	struct lf_message *message)
+struct lf_iscsi *lf_iscsi_create(
+	struct lf_adapter *adapter, const struct lf_iscsi_options *options, struct lf_message *message)
 {
 	struct lf_iscsi *iscsi;
 
 	if (!lf_iscsi_name_valid(options->iqn)) {
-		lf_message_set(message, "iscsi: %.60s is not an iSCSI name: write one like iqn.2026-01.org.example:disk",
+		lf_message_set(message,
+			"iscsi: %.60s is not an iSCSI name: write one like iqn.2026-01.org.example:disk",
 			options->iqn);
 		return NULL;
 	}
@@ -72,7 +77,8 @@ struct lf_iscsi *lf_iscsi_create(struct lf_adapter *adapter, const struct lf_isc
 	memcpy(iscsi->iqn, options->iqn, strlen(options->iqn));
 	iscsi->target = options->target;
 	iscsi->sessions_max = options->sessions_max != 0 ? options->sessions_max : SESSIONS;
-	iscsi->login_timeout_ms = options->login_timeout_ms != 0 ? options->login_timeout_ms : LOGIN_TIMEOUT_MS;
+	iscsi->login_timeout_ms =
+		options->login_timeout_ms != 0 ? options->login_timeout_ms : LOGIN_TIMEOUT_MS;
 	iscsi->stopped_post.run = node_stopped;
 	lf_lock_init(&iscsi->lock);
 	lf_list_init(&iscsi->sessions);
@@ -141,8 +147,8 @@ static void lane_deadline(struct lf_timer *timer)
 {
 	struct iscsi_lane *lane = lf_container(timer, struct iscsi_lane, stop_timer);
 
-	lf_list_each(link, after, &lane->connections)
-		lf_iscsi_connection_close(lf_container(link, struct iscsi_connection, link), ISCSI_CLOSE_STOP);
+	lf_list_each(link, after, &lane->connections) lf_iscsi_connection_close(
+		lf_container(link, struct iscsi_connection, link), ISCSI_CLOSE_STOP);
 }
 
 void lf_iscsi_stop(struct lf_iscsi *iscsi, uint64_t deadline_ns, void (*done)(void *context), void *context)

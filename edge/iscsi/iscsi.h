@@ -9,26 +9,26 @@
 struct lf_iscsi;
 
 struct lf_iscsi_options {
-	const char *iqn;                 /* the target's iSCSI name; copied */
-	uint32_t target;                 /* the adapter's target behind it */
-	struct lf_loop *const *loops;    /* connections are dealt out to these; the first one accepts */
+	const char *iqn;              /* the target's iSCSI name; copied */
+	uint32_t target;              /* the adapter's target behind it */
+	struct lf_loop *const *loops; /* connections are dealt out to these; the first one accepts */
 	uint32_t loop_count;
-	uint64_t memory_budget_bytes;    /* for all sessions' buffers together; 0: 256 MiB */
-	uint32_t sessions_max;           /* 0: 256 */
-	uint32_t login_timeout_ms;       /* from accept to full feature phase; 0: 10000 */
+	uint64_t memory_budget_bytes; /* for all sessions' buffers together; 0: 256 MiB */
+	uint32_t sessions_max;        /* 0: 256 */
+	uint32_t login_timeout_ms;    /* from accept to full feature phase; 0: 10000 */
 };
 
 /* Before the loops run. NULL with a message: a bad name, no memory. */
-struct lf_iscsi *lf_iscsi_create(struct lf_adapter *adapter, const struct lf_iscsi_options *options,
-	struct lf_message *message);
+struct lf_iscsi *lf_iscsi_create(
+	struct lf_adapter *adapter, const struct lf_iscsi_options *options, struct lf_message *message);
 
 /*
  * Opens a portal: host is a numeric address ("127.0.0.1", "::1", "0.0.0.0") or a name, port 0 takes a free
  * one; tag is the target portal group tag, 1..65535, and the relative target port identifier. Before the
  * loops run. LF_E_BUSY: the port is in use; the message says the remedy.
  */
-enum lf_error lf_iscsi_listen(struct lf_iscsi *iscsi, const char *host, uint16_t port, uint16_t tag,
-	struct lf_message *message);
+enum lf_error lf_iscsi_listen(
+	struct lf_iscsi *iscsi, const char *host, uint16_t port, uint16_t tag, struct lf_message *message);
 
 /* A portal, by index from 0; false past the last. address is "127.0.0.1:3260" or "[::1]:3260". Any thread. */
 struct lf_iscsi_portal_facts {

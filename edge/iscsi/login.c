@@ -34,8 +34,8 @@ static void answer_init(struct iscsi_login *login, const uint8_t *bhs)
 	login->response_length = 0;
 }
 
-enum iscsi_login_verdict lf_iscsi_login_refuse(struct iscsi_login *login, const uint8_t *bhs,
-	enum iscsi_login_status status)
+enum iscsi_login_verdict lf_iscsi_login_refuse(
+	struct iscsi_login *login, const uint8_t *bhs, enum iscsi_login_status status)
 {
 	answer_init(login, bhs);
 	iscsi_put16(login->response + ISCSI_AT_LOGIN_STATUS, status);
@@ -65,7 +65,8 @@ static enum iscsi_login_status check_header(struct iscsi_login *login, const uin
 		login->cmd_sn = iscsi_get32(bhs + ISCSI_AT_CMD_SN);
 	}
 	if (memcmp(login->isid, bhs + ISCSI_AT_ISID, sizeof(login->isid)) != 0 ||
-		iscsi_get16(bhs + ISCSI_AT_TSIH) != login->tsih || iscsi_get16(bhs + ISCSI_AT_CID) != login->cid)
+		iscsi_get16(bhs + ISCSI_AT_TSIH) != login->tsih ||
+		iscsi_get16(bhs + ISCSI_AT_CID) != login->cid)
 		return ISCSI_LOGIN_INITIATOR_ERROR;
 	if (stage != login->stage)
 		return ISCSI_LOGIN_INITIATOR_ERROR;
@@ -75,7 +76,8 @@ static enum iscsi_login_status check_header(struct iscsi_login *login, const uin
 }
 
 /* A key that says who or what. Returns its bit, or 0 when the pair is none of them. */
-static uint32_t identity_pair(struct iscsi_login *login, const struct iscsi_pair *pair, enum iscsi_login_status *status)
+static uint32_t identity_pair(
+	struct iscsi_login *login, const struct iscsi_pair *pair, enum iscsi_login_status *status)
 {
 	if (lf_iscsi_text_equal(pair->key, "InitiatorName")) {
 		if (!lf_iscsi_name_valid(pair->value))
@@ -103,7 +105,8 @@ static uint32_t identity_pair(struct iscsi_login *login, const struct iscsi_pair
  * The authentication step: the keys of the security stage (RFC 7143 12). None is the only method there is;
  * one with a dialogue of its own would answer here and hold back the way out of the stage until it is done.
  */
-static uint32_t security_pair(struct iscsi_login *login, const struct iscsi_pair *pair, enum iscsi_login_status *status)
+static uint32_t security_pair(
+	struct iscsi_login *login, const struct iscsi_pair *pair, enum iscsi_login_status *status)
 {
 	if (login->stage != ISCSI_STAGE_SECURITY || !lf_iscsi_text_equal(pair->key, "AuthMethod"))
 		return 0;
@@ -122,10 +125,12 @@ static enum iscsi_login_status read_identity(struct iscsi_login *login)
 	struct iscsi_pair pair;
 	uint32_t at = 0, count = 0;
 
-	while ((result = lf_iscsi_text_next(login->in.bytes, login->in.length, &at, &pair)) == ISCSI_TEXT_PAIR) {
+	while ((result = lf_iscsi_text_next(login->in.bytes, login->in.length, &at, &pair)) ==
+		ISCSI_TEXT_PAIR) {
 		uint32_t key = identity_pair(login, &pair, &status);
 
-		if (++count > ISCSI_KEYS_MAX || (key != 0 && (login->identified || (login->identity_seen & key) != 0)))
+		if (++count > ISCSI_KEYS_MAX ||
+			(key != 0 && (login->identified || (login->identity_seen & key) != 0)))
 			return ISCSI_LOGIN_INITIATOR_ERROR;
 		login->identity_seen |= key;
 		lf_iscsi_negotiate_ahead(&login->negotiation, &pair);
@@ -210,8 +215,8 @@ static bool take_piece(struct iscsi_login *login)
 	return login->out.sent == login->out.length;
 }
 
-enum iscsi_login_verdict lf_iscsi_login_request(struct iscsi_login *login, const uint8_t *bhs, const char *data,
-	uint32_t length)
+enum iscsi_login_verdict lf_iscsi_login_request(
+	struct iscsi_login *login, const uint8_t *bhs, const char *data, uint32_t length)
 {
 	enum iscsi_login_status status = check_header(login, bhs);
 	uint8_t flags = bhs[ISCSI_AT_FLAGS];

@@ -6,8 +6,8 @@
 #include "edge/iscsi/pdu.h"
 #include "edge/iscsi/text.h"
 
-#define ISCSI_RECEIVE_DATA_MAX 262144 /* the MaxRecvDataSegmentLength that we declare */
-#define ISCSI_LOGIN_REQUESTS_MAX 128  /* requests in one login */
+#define ISCSI_RECEIVE_DATA_MAX   262144 /* the MaxRecvDataSegmentLength that we declare */
+#define ISCSI_LOGIN_REQUESTS_MAX 128    /* requests in one login */
 
 /* What login settles, by number: booleans are 0 and 1. The table in negotiate.c has a row for each. */
 enum iscsi_parameter {
@@ -38,7 +38,8 @@ void lf_iscsi_negotiation_init(struct iscsi_negotiation *negotiation);
 /* What depends on another key of the same exchange: called over all pairs before the first answer. */
 void lf_iscsi_negotiate_ahead(struct iscsi_negotiation *negotiation, const struct iscsi_pair *pair);
 /* Answers one operational key; false: the initiator broke the rules (a key twice). */
-bool lf_iscsi_negotiate(struct iscsi_negotiation *negotiation, const struct iscsi_pair *pair, struct iscsi_text *answer);
+bool lf_iscsi_negotiate(
+	struct iscsi_negotiation *negotiation, const struct iscsi_pair *pair, struct iscsi_text *answer);
 /* Whether there is such an operational key at all. */
 bool lf_iscsi_key_known(const char *name);
 
@@ -51,13 +52,13 @@ struct iscsi_login_terms {
 struct iscsi_login {
 	const struct iscsi_login_terms *terms;
 	enum iscsi_stage stage;
-	bool started;         /* the first request came */
-	bool identified;      /* its keys said who and what */
-	bool declared;        /* our MaxRecvDataSegmentLength was said */
+	bool started;    /* the first request came */
+	bool identified; /* its keys said who and what */
+	bool declared;   /* our MaxRecvDataSegmentLength was said */
 	uint32_t requests;
 	uint8_t isid[6];
 	uint32_t tsih, cid;
-	uint32_t cmd_sn;      /* of the first request: where the session's numbers begin */
+	uint32_t cmd_sn; /* of the first request: where the session's numbers begin */
 	char initiator[ISCSI_NAME_MAX + 1];
 	bool has_initiator, has_target, target_known;
 	uint32_t identity_seen;
@@ -80,10 +81,10 @@ enum iscsi_login_verdict {
 void lf_iscsi_login_init(struct iscsi_login *login, const struct iscsi_login_terms *terms);
 void lf_iscsi_login_fini(struct iscsi_login *login);
 /* One Login Request with its whole data segment. */
-enum iscsi_login_verdict lf_iscsi_login_request(struct iscsi_login *login, const uint8_t *bhs, const char *data,
-	uint32_t length);
+enum iscsi_login_verdict lf_iscsi_login_request(
+	struct iscsi_login *login, const uint8_t *bhs, const char *data, uint32_t length);
 /* Makes the answer to the request bhs a refusal. */
-enum iscsi_login_verdict lf_iscsi_login_refuse(struct iscsi_login *login, const uint8_t *bhs,
-	enum iscsi_login_status status);
+enum iscsi_login_verdict lf_iscsi_login_refuse(
+	struct iscsi_login *login, const uint8_t *bhs, enum iscsi_login_status status);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* management.c: what is neither a command nor its data: task management, NOP, text, logout, Reject, the farewell. */
+/* management.c: what is neither a command nor its data: task management, NOP, text, logout, Reject, the
+ * farewell. */
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
-/* The number of a PDU that is handled at once, so that its slot of the window comes back. False: not to be handled. */
+/* The number of a PDU that is handled at once, so that its slot of the window comes back. False: not to be
+ * handled. */
 static bool take_number(struct iscsi_connection *connection, const uint8_t *bhs)
 {
 	switch (lf_iscsi_take_cmd_sn(connection, bhs)) {
@@ -140,12 +142,13 @@ void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t
 		return;
 	if (!tmf_function(function, &core_function)) {
 		answer_tmf(connection, itt,
-			function == ISCSI_TMF_TASK_REASSIGN ? ISCSI_TMF_NO_REASSIGN : ISCSI_TMF_NOT_SUPPORTED);
+			function == ISCSI_TMF_TASK_REASSIGN ? ISCSI_TMF_NO_REASSIGN
+							    : ISCSI_TMF_NOT_SUPPORTED);
 		return;
 	}
 	/*
-	 * A task that is not here was answered, or never came: RefCmdSN (11.5.5) cannot name one that is still on
-	 * its way, as there is one connection and it brings everything in order.
+	 * A task that is not here was answered, or never came: RefCmdSN (11.5.5) cannot name one that is
+	 * still on its way, as there is one connection and it brings everything in order.
 	 */
 	if (core_function == LF_TMF_ABORT_TASK && lf_iscsi_task_find(connection, referenced) == NULL) {
 		answer_tmf(connection, itt, ISCSI_TMF_NO_TASK);
@@ -168,7 +171,8 @@ void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t
 
 /* ---- NOP: 11.18, 11.19 ---- */
 
-void lf_iscsi_nop_out(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+void lf_iscsi_nop_out(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
 	uint32_t itt = iscsi_get32(bhs + ISCSI_AT_ITT);
 	struct iscsi_reply *reply;
@@ -272,7 +276,9 @@ static void send_text(struct iscsi_connection *connection, const uint8_t *bhs, b
 	out->sent += length;
 	last = !asks_more && out->sent == out->length;
 	/* F answers F; a C of ours makes the initiator ask for the rest. */
-	reply->bhs[ISCSI_AT_FLAGS] = last ? bhs[ISCSI_AT_FLAGS] & ISCSI_FINAL : asks_more ? 0 : ISCSI_CONTINUE;
+	reply->bhs[ISCSI_AT_FLAGS] = last        ? bhs[ISCSI_AT_FLAGS] & ISCSI_FINAL
+				     : asks_more ? 0
+						 : ISCSI_CONTINUE;
 	memcpy(reply->bhs + ISCSI_AT_LUN, bhs + ISCSI_AT_LUN, 8);
 	iscsi_put32(reply->bhs + ISCSI_AT_ITT, connection->text_itt);
 	if ((reply->bhs[ISCSI_AT_FLAGS] & ISCSI_FINAL) != 0) {
@@ -284,7 +290,8 @@ static void send_text(struct iscsi_connection *connection, const uint8_t *bhs, b
 	lf_iscsi_reply_send(connection, reply);
 }
 
-/* A request with our tag goes on with the exchange; any other begins one and ends what was under way: 11.10.4 */
+/* A request with our tag goes on with the exchange; any other begins one and ends what was under way: 11.10.4
+ */
 static bool text_begins(struct iscsi_connection *connection, const uint8_t *bhs)
 {
 	uint32_t itt = iscsi_get32(bhs + ISCSI_AT_ITT), ttt = iscsi_get32(bhs + ISCSI_AT_TTT);
@@ -299,7 +306,8 @@ static bool text_begins(struct iscsi_connection *connection, const uint8_t *bhs)
 	return true;
 }
 
-void lf_iscsi_text_request(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+void lf_iscsi_text_request(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
 	uint8_t flags = bhs[ISCSI_AT_FLAGS];
 	bool more = (flags & ISCSI_CONTINUE) != 0;
@@ -361,7 +369,8 @@ void lf_iscsi_logout(struct iscsi_connection *connection, const uint8_t *bhs)
 	connection->logout_response = ISCSI_LOGOUT_CLOSED;
 	if (reason == ISCSI_LOGOUT_RECOVERY)
 		connection->logout_response = ISCSI_LOGOUT_NO_RECOVERY;
-	else if (reason == ISCSI_LOGOUT_CONNECTION && iscsi_get16(bhs + ISCSI_AT_CID) != connection->login.cid)
+	else if (reason == ISCSI_LOGOUT_CONNECTION &&
+		 iscsi_get16(bhs + ISCSI_AT_CID) != connection->login.cid)
 		connection->logout_response = ISCSI_LOGOUT_NO_CID;
 	/* Commands whose data has not come will not get it; the others end before we answer. */
 	if (connection->logout_response == ISCSI_LOGOUT_CLOSED)

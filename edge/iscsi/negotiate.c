@@ -3,7 +3,7 @@
 #include "edge/iscsi/login.h"
 
 enum key_kind {
-	KEY_MINIMUM,  /* the smaller number: 6.2.2 */
+	KEY_MINIMUM, /* the smaller number: 6.2.2 */
 	KEY_MAXIMUM,
 	KEY_AND,      /* Yes when both say so */
 	KEY_OR,       /* Yes when one says so */
@@ -37,9 +37,12 @@ static const struct key keys[] = {
 	{"MaxConnections", KEY_MINIMUM, true, ISCSI_MAX_CONNECTIONS, 1, 65535, 1, 1, NULL},
 	{"InitialR2T", KEY_OR, true, ISCSI_INITIAL_R2T, 0, 1, 1, 0, NULL},
 	{"ImmediateData", KEY_AND, true, ISCSI_IMMEDIATE_DATA, 0, 1, 1, 1, NULL},
-	{"MaxRecvDataSegmentLength", KEY_DECLARED, false, ISCSI_MAX_SEND_LENGTH, 512, LENGTH_MOST, 8192, 0, NULL},
-	{"MaxBurstLength", KEY_MINIMUM, true, ISCSI_MAX_BURST_LENGTH, 512, LENGTH_MOST, 262144, MEBIBYTE, NULL},
-	{"FirstBurstLength", KEY_MINIMUM, true, ISCSI_FIRST_BURST_LENGTH, 512, LENGTH_MOST, 65536, 65536, NULL},
+	{"MaxRecvDataSegmentLength", KEY_DECLARED, false, ISCSI_MAX_SEND_LENGTH, 512, LENGTH_MOST, 8192, 0,
+		NULL},
+	{"MaxBurstLength", KEY_MINIMUM, true, ISCSI_MAX_BURST_LENGTH, 512, LENGTH_MOST, 262144, MEBIBYTE,
+		NULL},
+	{"FirstBurstLength", KEY_MINIMUM, true, ISCSI_FIRST_BURST_LENGTH, 512, LENGTH_MOST, 65536, 65536,
+		NULL},
 	{"DefaultTime2Wait", KEY_MAXIMUM, true, ISCSI_TIME_TO_WAIT, 0, 3600, 2, 0, NULL},
 	{"DefaultTime2Retain", KEY_MINIMUM, true, ISCSI_TIME_TO_RETAIN, 0, 3600, 20, 0, NULL},
 	{"MaxOutstandingR2T", KEY_MINIMUM, true, ISCSI_MAX_OUTSTANDING_R2T, 1, 65535, 1, 4, NULL},
@@ -104,7 +107,7 @@ void lf_iscsi_negotiate_ahead(struct iscsi_negotiation *negotiation, const struc
 static bool is_verdict(const char *value)
 {
 	return lf_iscsi_text_equal(value, "Reject") || lf_iscsi_text_equal(value, "Irrelevant") ||
-		lf_iscsi_text_equal(value, "NotUnderstood");
+	       lf_iscsi_text_equal(value, "NotUnderstood");
 }
 
 static void negotiate_number(struct iscsi_negotiation *negotiation, const struct key *key, const char *value,
@@ -172,7 +175,8 @@ static void negotiate_key(struct iscsi_negotiation *negotiation, const struct ke
 	}
 }
 
-bool lf_iscsi_negotiate(struct iscsi_negotiation *negotiation, const struct iscsi_pair *pair, struct iscsi_text *answer)
+bool lf_iscsi_negotiate(
+	struct iscsi_negotiation *negotiation, const struct iscsi_pair *pair, struct iscsi_text *answer)
 {
 	int index = key_find(pair->key);
 

@@ -8,7 +8,8 @@ bool lf_iscsi_parse_ahs(const uint8_t *ahs, uint32_t length, uint32_t cdb_max, s
 
 	*out = (struct iscsi_ahs){0};
 	while (length - at >= 4) {
-		/* AHSLength counts what follows the type, reserved byte included; segments are padded to words. */
+		/* AHSLength counts what follows the type, reserved byte included; segments are padded to
+		 * words. */
 		uint32_t specific = iscsi_get16(ahs + at);
 		uint32_t type = ahs[at + 2] & 0x3f;
 		uint32_t total = 3 + specific;

@@ -5,10 +5,10 @@
 
 #include "platform/platform.h"
 
-#define ISCSI_BHS_LENGTH  48
-#define ISCSI_AHS_MAX     (255 * 4) /* TotalAHSLength counts words in a byte: 11.2.1.5 */
-#define ISCSI_NO_TAG      0xffffffffu
-#define ISCSI_VERSION     0x00
+#define ISCSI_BHS_LENGTH     48
+#define ISCSI_AHS_MAX        (255 * 4) /* TotalAHSLength counts words in a byte: 11.2.1.5 */
+#define ISCSI_NO_TAG         0xffffffffu
+#define ISCSI_VERSION        0x00
 #define ISCSI_LOGIN_TEXT_MAX 8192 /* data segment of a login PDU: the default of 13.12 */
 
 /* 11.2.1.2. Initiator opcodes; those of the target have 0x20. */
@@ -222,7 +222,7 @@ static inline int32_t iscsi_sn_diff(uint32_t a, uint32_t b)
 
 /* What a SCSI Command says in its additional header segments: 11.2.2 */
 struct iscsi_ahs {
-	const uint8_t *cdb_rest;   /* the CDB from byte 16 on, or NULL */
+	const uint8_t *cdb_rest; /* the CDB from byte 16 on, or NULL */
 	uint32_t cdb_rest_length;
 	uint32_t bidi_read_length; /* 0 when there is none */
 };

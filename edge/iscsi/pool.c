@@ -109,7 +109,8 @@ static void give_block(struct iscsi_pool *pool, uint32_t page)
 	while (order < ISCSI_POOL_ORDERS - 1) {
 		uint32_t buddy = page ^ (1u << order);
 
-		if (buddy >= pool->page_count || !pool->pages[buddy].is_free || pool->pages[buddy].order != order)
+		if (buddy >= pool->page_count || !pool->pages[buddy].is_free ||
+			pool->pages[buddy].order != order)
 			break;
 		list_remove(pool, buddy);
 		page &= ~(1u << order);
@@ -140,8 +141,8 @@ bool lf_iscsi_pool_take(struct iscsi_pool *pool, uint32_t pages, struct lf_segme
 		if (taken < ISCSI_SEGMENTS_MAX)
 			page = take_block(pool, order);
 		if (page != NO_PAGE) {
-			segments[taken++] = (struct lf_segment){pool->memory + (size_t)page * ISCSI_PAGE,
-				(size_t)ISCSI_PAGE << order};
+			segments[taken++] = (struct lf_segment){
+				pool->memory + (size_t)page * ISCSI_PAGE, (size_t)ISCSI_PAGE << order};
 			pages -= 1u << order;
 		} else if (order > 0 && taken < ISCSI_SEGMENTS_MAX) {
 			order--;

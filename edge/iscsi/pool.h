@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pool.h: the memory for commands' data on one loop: a slice of the budget, dealt out in pages, and promises. */
+/* pool.h: the memory for commands' data on one loop: a slice of the budget, dealt out in pages, and promises.
+ */
 #ifndef LF_ISCSI_POOL_H
 #define LF_ISCSI_POOL_H
 
 #include "core/io.h"
 
-#define ISCSI_PAGE       4096u
-#define ISCSI_POOL_ORDERS 9 /* blocks of 1 to 256 pages: 1 MiB in one piece */
+#define ISCSI_PAGE         4096u
+#define ISCSI_POOL_ORDERS  9 /* blocks of 1 to 256 pages: 1 MiB in one piece */
 #define ISCSI_SEGMENTS_MAX 64
 
 /*
@@ -17,12 +18,12 @@
 struct iscsi_pool {
 	uint8_t *memory;
 	uint32_t page_count, free_pages;
-	uint32_t promised;  /* of the free pages, those that nobody but a holder of a promise may take */
+	uint32_t promised; /* of the free pages, those that nobody but a holder of a promise may take */
 	struct iscsi_pool_page {
 		uint32_t next, previous; /* in its order's list, by page number */
 		uint8_t order;           /* of the block that begins here */
 		bool is_free;            /* a free block begins here */
-	} *pages;
+	} * pages;
 	uint32_t first[ISCSI_POOL_ORDERS];
 };
 
@@ -43,7 +44,8 @@ void lf_iscsi_pool_unpromise(struct iscsi_pool *pool, uint32_t pages);
  * Takes pages as segments, added behind the *count that are there already, ISCSI_SEGMENTS_MAX at most. All
  * or nothing: false when they are not free, or lie in too many pieces.
  */
-bool lf_iscsi_pool_take(struct iscsi_pool *pool, uint32_t pages, struct lf_segment *segments, uint32_t *count);
+bool lf_iscsi_pool_take(
+	struct iscsi_pool *pool, uint32_t pages, struct lf_segment *segments, uint32_t *count);
 void lf_iscsi_pool_give(struct iscsi_pool *pool, struct lf_segment *segments, uint32_t count);
 
 #endif

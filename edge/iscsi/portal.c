@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* portal.c: network portals: listening, accepting, dealing connections out to the loops, addresses as text. */
+/* portal.c: network portals: listening, accepting, dealing connections out to the loops, addresses as text.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -101,7 +102,7 @@ void lf_iscsi_adopt(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, i
 
 	lf_lock(&iscsi->lock);
 	room = !iscsi->stopping && iscsi->logins < ISCSI_LOGINS_MAX &&
-		iscsi->connections < iscsi->sessions_max + ISCSI_LOGINS_MAX;
+	       iscsi->connections < iscsi->sessions_max + ISCSI_LOGINS_MAX;
 	if (room) {
 		iscsi->logins++;
 		iscsi->connections++;
@@ -203,14 +204,17 @@ static enum lf_error listen_failed(const char *host, uint16_t port, int error, s
 
 	switch (error) {
 	case EADDRINUSE:
-		lf_message_set(message, "cannot listen on %s port %u: in use: stop the other program or name another port",
+		lf_message_set(message,
+			"cannot listen on %s port %u: in use: stop the other program or name another port",
 			host, port);
 		return LF_E_BUSY;
 	case EADDRNOTAVAIL:
-		lf_message_set(message, "cannot listen on %s: not an address of this host: see `ip address`", host);
+		lf_message_set(
+			message, "cannot listen on %s: not an address of this host: see `ip address`", host);
 		return LF_E_NOT_FOUND;
 	case EACCES:
-		lf_message_set(message, "cannot listen on %s port %u: permission denied: use a port above 1023", host, port);
+		lf_message_set(message,
+			"cannot listen on %s port %u: permission denied: use a port above 1023", host, port);
 		return LF_E_PERMISSION;
 	default:
 		lf_message_set(message, "cannot listen on %s port %u: %s", host, port, lf_error_text(result));
@@ -240,8 +244,8 @@ static void portal_fill(struct lf_iscsi *iscsi, struct iscsi_portal *portal, int
 	portal->port.name = portal->port_name;
 }
 
-enum lf_error lf_iscsi_listen(struct lf_iscsi *iscsi, const char *host, uint16_t port, uint16_t tag,
-	struct lf_message *message)
+enum lf_error lf_iscsi_listen(
+	struct lf_iscsi *iscsi, const char *host, uint16_t port, uint16_t tag, struct lf_message *message)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *info;
 	char service[8];
@@ -258,8 +262,8 @@ enum lf_error lf_iscsi_listen(struct lf_iscsi *iscsi, const char *host, uint16_t
 	snprintf(service, sizeof(service), "%u", port);
 	error = getaddrinfo(host, service, &hints, &info);
 	if (error != 0) {
-		lf_message_set(message, "portal %s: %s: write a numeric address or a name that resolves", host,
-			gai_strerror(error));
+		lf_message_set(message, "portal %s: %s: write a numeric address or a name that resolves",
+			host, gai_strerror(error));
 		return LF_E_NOT_FOUND;
 	}
 	fd = open_listener(info);

@@ -38,10 +38,11 @@ static bool must_pause(struct iscsi_connection *connection, uint32_t opcode)
 	if (connection->replies >= ISCSI_REPLIES_MAX || connection->reply_bytes >= ISCSI_REPLY_BYTES_MAX)
 		return true;
 	return opcode == ISCSI_SCSI_COMMAND && connection->session.nexus != NULL &&
-		lf_list_empty(&connection->session.free_tasks);
+	       lf_list_empty(&connection->session.free_tasks);
 }
 
-static void dispatch_whole(struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+static void dispatch_whole(
+	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
 	if (connection->phase == ISCSI_PHASE_LOGIN) {
 		lf_iscsi_login_pdu(connection, bhs, data, length);
@@ -135,8 +136,8 @@ static bool step_data(struct iscsi_connection *connection)
 
 	if (receive->task != NULL) {
 		struct iovec vector[ISCSI_SEGMENTS_MAX];
-		uint32_t count = lf_iscsi_task_vectors(receive->task, receive->task->received, length, vector,
-			lf_count_of(vector));
+		uint32_t count = lf_iscsi_task_vectors(
+			receive->task, receive->task->received, length, vector, lf_count_of(vector));
 
 		for (uint32_t i = 0; i < count; i++) {
 			memcpy(vector[i].iov_base, from, vector[i].iov_len);
@@ -202,8 +203,8 @@ void lf_iscsi_receive(struct iscsi_connection *connection)
 		receive->start = 0;
 	}
 	if (receive->at == ISCSI_AT_DATA && receive->task != NULL)
-		count = lf_iscsi_task_vectors(receive->task, receive->task->received, receive->data_left, vector,
-			ISCSI_SEGMENTS_MAX);
+		count = lf_iscsi_task_vectors(receive->task, receive->task->received, receive->data_left,
+			vector, ISCSI_SEGMENTS_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		direct += (uint32_t)vector[i].iov_len;
 	vector[count].iov_base = receive->buffer + receive->end;

@@ -4,8 +4,8 @@
 #include "trace/trace.h"
 
 /*
- * Of a lane's memory an eighth is for one command of each session, so that none is shut out by others that sit
- * idle; three eighths are for promises beyond; half is always there for commands under way.
+ * Of a lane's memory an eighth is for one command of each session, so that none is shut out by others that
+ * sit idle; three eighths are for promises beyond; half is always there for commands under way.
  */
 #define FLOOR_EIGHTHS   1
 #define PROMISE_EIGHTHS 3
@@ -16,8 +16,8 @@ static bool same_port(const struct iscsi_connection *a, const struct iscsi_conne
 {
 	/* An initiator port (name and ISID) has one session with a portal group: 4.4.3 */
 	return a->portal->terms.portal_group == b->portal->terms.portal_group &&
-		memcmp(a->login.isid, b->login.isid, sizeof(a->login.isid)) == 0 &&
-		lf_iscsi_name_equal(a->login.initiator, b->login.initiator);
+	       memcmp(a->login.isid, b->login.isid, sizeof(a->login.isid)) == 0 &&
+	       lf_iscsi_name_equal(a->login.initiator, b->login.initiator);
 }
 
 static struct iscsi_connection *find_port_locked(struct lf_iscsi *iscsi, const struct iscsi_connection *like)
@@ -52,7 +52,8 @@ static uint32_t new_tsih_locked(struct lf_iscsi *iscsi)
 }
 
 /* A handle other than 0 would add a connection to a session (4.4.3), of which each has one. */
-static enum iscsi_claim claim_existing_locked(struct iscsi_connection *connection, enum iscsi_login_status *refusal)
+static enum iscsi_claim claim_existing_locked(
+	struct iscsi_connection *connection, enum iscsi_login_status *refusal)
 {
 	bool exists = tsih_used_locked(connection->iscsi, connection->login.tsih);
 
@@ -116,15 +117,16 @@ static void leave_list(struct iscsi_connection *connection)
 	if (lf_link_in_list(&connection->claim_link))
 		lf_list_remove(&connection->claim_link);
 	while ((link = lf_list_take(&connection->claimants)) != NULL)
-		lf_iscsi_connection_kick(lf_container(link, struct iscsi_connection, claim_link), ISCSI_KICK_CLAIM);
+		lf_iscsi_connection_kick(
+			lf_container(link, struct iscsi_connection, claim_link), ISCSI_KICK_CLAIM);
 	lf_unlock(&iscsi->lock);
 }
 
 void lf_iscsi_sessions_drop(struct lf_iscsi *iscsi)
 {
 	lf_lock(&iscsi->lock);
-	lf_list_each(link, after, &iscsi->sessions)
-		lf_iscsi_connection_kick(lf_container(link, struct iscsi_connection, session_link), ISCSI_KICK_RESET);
+	lf_list_each(link, after, &iscsi->sessions) lf_iscsi_connection_kick(
+		lf_container(link, struct iscsi_connection, session_link), ISCSI_KICK_RESET);
 	lf_unlock(&iscsi->lock);
 }
 
@@ -241,7 +243,8 @@ static bool grant_one(struct iscsi_connection *connection)
 
 	if (session->granted + session->active >= ISCSI_WINDOW_MAX)
 		return false;
-	/* Beyond its first command a session takes a part of what is left, and leaves some to those that come. */
+	/* Beyond its first command a session takes a part of what is left, and leaves some to those that
+	 * come. */
 	if (session->granted + session->active > 0 && session->promise_pages > 0 &&
 		(!lf_list_empty(&lane->waiting) || promised >= share || own > (share - promised) / 4))
 		return false;
@@ -259,8 +262,10 @@ void lf_iscsi_window_grow(struct iscsi_connection *connection)
 		return;
 	while (grant_one(connection))
 		;
-	/* With the window full of commands the next answer opens it; else only memory that comes back does. */
-	if (session->granted == 0 && session->active < ISCSI_WINDOW_MAX && !lf_link_in_list(&session->starved_link)) {
+	/* With the window full of commands the next answer opens it; else only memory that comes back does.
+	 */
+	if (session->granted == 0 && session->active < ISCSI_WINDOW_MAX &&
+		!lf_link_in_list(&session->starved_link)) {
 		lf_trace_iscsi_budget_wait(connection->id, session->promise_pages,
 			connection->lane->pool.free_pages - connection->lane->pool.promised, 0);
 		lf_list_append(&connection->lane->starved, &session->starved_link);

@@ -30,7 +30,8 @@ static void bucket_remove(struct iscsi_task *task)
 static struct iscsi_task *task_take(struct iscsi_connection *connection, const uint8_t *bhs)
 {
 	struct iscsi_session *session = &connection->session;
-	struct iscsi_task *task = lf_container(lf_list_take(&session->free_tasks), struct iscsi_task, sendable.link);
+	struct iscsi_task *task =
+		lf_container(lf_list_take(&session->free_tasks), struct iscsi_task, sendable.link);
 	struct iscsi_task **bucket;
 
 	task->itt = iscsi_get32(bhs + ISCSI_AT_ITT);
@@ -42,7 +43,8 @@ static struct iscsi_task *task_take(struct iscsi_connection *connection, const u
 	task->need = task->received = task->r2t_offset = 0;
 	task->data_sn = task->r2t_next = task->r2t_current = 0;
 	task->send_length = task->sent = 0;
-	task->sequence_end = lf_min(task->edtl, connection->login.negotiation.value[ISCSI_FIRST_BURST_LENGTH]);
+	task->sequence_end =
+		lf_min(task->edtl, connection->login.negotiation.value[ISCSI_FIRST_BURST_LENGTH]);
 	bucket = bucket_of(session, task->itt);
 	task->bucket_next = *bucket;
 	*bucket = task;
@@ -171,10 +173,11 @@ static enum iscsi_reject_reason check_command(struct iscsi_connection *connectio
 static void fill_request(struct iscsi_task *task, const uint8_t *bhs, const struct iscsi_ahs *ahs)
 {
 	/* 11.3.1: untagged, simple, ordered, head of queue, ACA. */
-	static const uint8_t attributes[] = {LF_TASK_SIMPLE, LF_TASK_SIMPLE, LF_TASK_ORDERED, LF_TASK_HEAD_OF_QUEUE,
-		LF_TASK_ACA};
+	static const uint8_t attributes[] = {
+		LF_TASK_SIMPLE, LF_TASK_SIMPLE, LF_TASK_ORDERED, LF_TASK_HEAD_OF_QUEUE, LF_TASK_ACA};
 	struct lf_request *request = &task->request;
-	bool reads = (task->flags & ISCSI_COMMAND_READ) != 0, writes = (task->flags & ISCSI_COMMAND_WRITE) != 0;
+	bool reads = (task->flags & ISCSI_COMMAND_READ) != 0,
+	     writes = (task->flags & ISCSI_COMMAND_WRITE) != 0;
 
 	request->nexus = task->connection->session.nexus;
 	request->lun = iscsi_get64(bhs + ISCSI_AT_LUN);

@@ -4,11 +4,12 @@
 
 static bool key_character(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-		c == '+' || c == '@' || c == '_' || c == '#';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+	       c == '-' || c == '+' || c == '@' || c == '_' || c == '#';
 }
 
-enum iscsi_text_result lf_iscsi_text_next(const char *text, uint32_t length, uint32_t *at, struct iscsi_pair *pair)
+enum iscsi_text_result lf_iscsi_text_next(
+	const char *text, uint32_t length, uint32_t *at, struct iscsi_pair *pair)
 {
 	uint32_t here = *at, key;
 
@@ -182,7 +183,8 @@ bool lf_iscsi_name_valid(const char *name)
 	for (; *name != '\0'; name++) {
 		char c = lower(*name);
 
-		/* Bytes above ASCII are UTF-8 that stringprep let pass; it is the initiator that prepared it. */
+		/* Bytes above ASCII are UTF-8 that stringprep let pass; it is the initiator that prepared it.
+		 */
 		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == ':' ||
 			((uint8_t)c & 0x80) != 0)
 			continue;

@@ -19,14 +19,15 @@ struct iscsi_pair {
 enum iscsi_text_result { ISCSI_TEXT_PAIR, ISCSI_TEXT_END, ISCSI_TEXT_BAD };
 
 /* The next pair at *at; text is length bytes. BAD: no "=", no NUL, a key that is empty, long or odd. */
-enum iscsi_text_result lf_iscsi_text_next(const char *text, uint32_t length, uint32_t *at, struct iscsi_pair *pair);
+enum iscsi_text_result lf_iscsi_text_next(
+	const char *text, uint32_t length, uint32_t *at, struct iscsi_pair *pair);
 
 /* Text that grows up to its limit: an exchange coming in, or an answer going out. */
 struct iscsi_text {
 	char *bytes;
 	uint32_t length, room, limit;
-	uint32_t sent;     /* of an answer that needs several PDUs */
-	bool overflowed;   /* something did not fit: the exchange failed */
+	uint32_t sent;   /* of an answer that needs several PDUs */
+	bool overflowed; /* something did not fit: the exchange failed */
 };
 
 void lf_iscsi_text_init(struct iscsi_text *text, uint32_t limit);

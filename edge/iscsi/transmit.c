@@ -6,13 +6,15 @@
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
-/* Room that one PDU takes at most: a header, sense with its length; every segment of its data, and padding. */
+/* Room that one PDU takes at most: a header, sense with its length; every segment of its data, and padding.
+ */
 #define PDU_BYTES   (ISCSI_BHS_LENGTH + 2 + LF_SENSE_MAX + 3)
 #define PDU_VECTORS (ISCSI_SEGMENTS_MAX + 2)
 
 /* ---- Replies ---- */
 
-struct iscsi_reply *lf_iscsi_reply_create(struct iscsi_connection *connection, uint32_t opcode, uint32_t data_length)
+struct iscsi_reply *lf_iscsi_reply_create(
+	struct iscsi_connection *connection, uint32_t opcode, uint32_t data_length)
 {
 	struct iscsi_reply *reply = lf_alloc(sizeof(*reply) + data_length + iscsi_pad(data_length));
 
@@ -50,7 +52,8 @@ static void reply_free(struct iscsi_connection *connection, struct iscsi_reply *
 
 static bool batch_has_room(const struct iscsi_batch *batch)
 {
-	return batch->used + PDU_BYTES <= ISCSI_BATCH_BYTES && batch->vector_count + PDU_VECTORS <= ISCSI_BATCH_VECTORS;
+	return batch->used + PDU_BYTES <= ISCSI_BATCH_BYTES &&
+	       batch->vector_count + PDU_VECTORS <= ISCSI_BATCH_VECTORS;
 }
 
 static void add_vector(struct iscsi_batch *batch, void *base, size_t length)
@@ -111,7 +114,8 @@ static void put_residuals(const struct iscsi_task *task, uint8_t *bhs)
 	const struct lf_request *request = &task->request;
 	bool good = request->status == LF_STATUS_GOOD || request->status == LF_STATUS_CONDITION_MET;
 	uint8_t *flags = &bhs[ISCSI_AT_FLAGS], *count = bhs + ISCSI_AT_RESIDUAL;
-	bool reads = (task->flags & ISCSI_COMMAND_READ) != 0, writes = (task->flags & ISCSI_COMMAND_WRITE) != 0;
+	bool reads = (task->flags & ISCSI_COMMAND_READ) != 0,
+	     writes = (task->flags & ISCSI_COMMAND_WRITE) != 0;
 
 	if (reads && writes) {
 		uint8_t bidi = residual(task->read_length, task->send_length, bhs + ISCSI_AT_BIDI_RESIDUAL);
@@ -154,7 +158,8 @@ static void add_response(struct iscsi_connection *connection, struct iscsi_task 
 	}
 }
 
-static void add_data(struct iscsi_batch *batch, const struct iscsi_task *task, uint64_t offset, uint32_t length)
+static void add_data(
+	struct iscsi_batch *batch, const struct iscsi_task *task, uint64_t offset, uint32_t length)
 {
 	uint64_t begin = 0;
 

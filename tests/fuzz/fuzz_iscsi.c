@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fuzz_iscsi.c: bytes from an initiator, in process: the whole edge over a socket pair, an adapter and a disk behind. */
+/* fuzz_iscsi.c: bytes from an initiator, in process: the whole edge over a socket pair, an adapter and a disk
+ * behind. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,10 +17,18 @@
 #define ROUNDS_MAX   100
 
 /*
- * The first byte of an input: how it is played. Without LOGGED_IN it is what a stranger sends from the first byte
- * on; with it the session is there already. MENDED has the numbers that only a stateful peer gets right put in.
+ * The first byte of an input: how it is played. Without LOGGED_IN it is what a stranger sends from the first
+ * byte on; with it the session is there already. MENDED has the numbers that only a stateful peer gets right
+ * put in.
  */
-enum play { LOGGED_IN = 1, DISCOVERY = 2, SOLICITED_ONLY = 4, NO_IMMEDIATE = 8, MENDED = 16, SMALL_BURSTS = 32 };
+enum play {
+	LOGGED_IN = 1,
+	DISCOVERY = 2,
+	SOLICITED_ONLY = 4,
+	NO_IMMEDIATE = 8,
+	MENDED = 16,
+	SMALL_BURSTS = 32
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -141,10 +150,14 @@ static void add_mended(const uint8_t *data, size_t size)
 
 static void set_up(void)
 {
-	static const struct lf_source source = {.path = BLOCKS, .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
-	static const struct lf_lu_options unit = {.type = LF_LU_DISK, .lun = 0, .serial = "FUZZ", .identifier = 1};
+	static const struct lf_source source = {
+		.path = BLOCKS, .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
+	static const struct lf_lu_options unit = {
+		.type = LF_LU_DISK, .lun = 0, .serial = "FUZZ", .identifier = 1};
 	static struct lf_loop *loops[1];
-	struct lf_iscsi_options options = {.iqn = "iqn.2001-04.com.example:disk", .loops = loops, .loop_count = 1,
+	struct lf_iscsi_options options = {.iqn = "iqn.2001-04.com.example:disk",
+		.loops = loops,
+		.loop_count = 1,
 		.memory_budget_bytes = MEMORY_BYTES};
 	struct lf_message message;
 	struct lf_adapter *adapter = lf_adapter_create(&(struct lf_adapter_options){0});

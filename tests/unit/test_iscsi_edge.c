@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_iscsi_edge.c: the iSCSI edge on a loop of its own, before a store that hangs, with a budget that is short. */
+/* test_iscsi_edge.c: the iSCSI edge on a loop of its own, before a store that hangs, with a budget that is
+ * short. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,9 +15,9 @@
 #include "store/store.h"
 #include "tests/test.h"
 
-#define IQN      "iqn.2001-04.com.example:disk"
-#define SILENCE_MS 200
-#define ANSWER_S 20
+#define IQN            "iqn.2001-04.com.example:disk"
+#define SILENCE_MS     200
+#define ANSWER_S       20
 #define CROWD_COMMANDS 40
 
 /* ---- The target, on its thread ---- */
@@ -42,10 +43,12 @@ static void *stage_run(void *loop)
 
 static bool stage_open(struct stage *stage, uint64_t budget_bytes)
 {
-	static const struct lf_lu_options unit = {.type = LF_LU_DISK, .lun = 0, .serial = "TEST", .identifier = 1};
-	struct lf_source source = {.path = "memory:16M", .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
-	struct lf_iscsi_options options = {.iqn = IQN, .loops = &stage->loop, .loop_count = 1,
-		.memory_budget_bytes = budget_bytes};
+	static const struct lf_lu_options unit = {
+		.type = LF_LU_DISK, .lun = 0, .serial = "TEST", .identifier = 1};
+	struct lf_source source = {
+		.path = "memory:16M", .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
+	struct lf_iscsi_options options = {
+		.iqn = IQN, .loops = &stage->loop, .loop_count = 1, .memory_budget_bytes = budget_bytes};
 	struct lf_iscsi_portal_facts facts;
 	struct lf_message message;
 	struct lf_store_info info;
@@ -55,7 +58,8 @@ static bool stage_open(struct stage *stage, uint64_t budget_bytes)
 	if (lf_store_memory_ops.open(&source, &stage->store, &info, &message) != LF_OK)
 		return false;
 	stage->store = lf_store_fault_wrap(&lf_store_memory_ops, stage->store, 1);
-	if (lf_lu_add(stage->adapter, &unit, &lf_store_fault_ops, stage->store, &info, &stage->lu, &message) != LF_OK)
+	if (lf_lu_add(stage->adapter, &unit, &lf_store_fault_ops, stage->store, &info, &stage->lu,
+		    &message) != LF_OK)
 		return false;
 	stage->iscsi = lf_iscsi_create(stage->adapter, &options, &message);
 	if (stage->iscsi == NULL || lf_iscsi_listen(stage->iscsi, "127.0.0.1", 0, 1, &message) != LF_OK)
@@ -157,7 +161,8 @@ static void send_pdu(struct peer *peer, uint8_t *bhs, const void *data, uint32_t
 	static const uint8_t zeros[4];
 
 	iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, length);
-	if (send(peer->fd, bhs, ISCSI_BHS_LENGTH, MSG_NOSIGNAL) < 0 || send(peer->fd, data, length, MSG_NOSIGNAL) < 0 ||
+	if (send(peer->fd, bhs, ISCSI_BHS_LENGTH, MSG_NOSIGNAL) < 0 ||
+		send(peer->fd, data, length, MSG_NOSIGNAL) < 0 ||
 		send(peer->fd, zeros, iscsi_pad(length), MSG_NOSIGNAL) < 0)
 		return;
 }
@@ -168,7 +173,8 @@ static uint32_t receive(struct peer *peer)
 	if (recv(peer->fd, peer->bhs, ISCSI_BHS_LENGTH, MSG_WAITALL) != ISCSI_BHS_LENGTH)
 		return 0xff;
 	peer->length = iscsi_data_length(peer->bhs);
-	if (peer->length > 0 && recv(peer->fd, peer->data, peer->length + iscsi_pad(peer->length), MSG_WAITALL) <= 0)
+	if (peer->length > 0 &&
+		recv(peer->fd, peer->data, peer->length + iscsi_pad(peer->length), MSG_WAITALL) <= 0)
 		return 0xff;
 	peer->max_cmd_sn = iscsi_get32(peer->bhs + ISCSI_AT_MAX_CMD_SN);
 	return iscsi_opcode(peer->bhs);
@@ -183,8 +189,9 @@ static bool silent(struct peer *peer)
 
 static void login_send(struct peer *peer, uint8_t isid)
 {
-	static const char text[] = "InitiatorName=iqn.2001-04.com.example:host\0TargetName=" IQN
-				   "\0InitialR2T=Yes\0MaxBurstLength=65536\0MaxRecvDataSegmentLength=262144\0";
+	static const char text[] =
+		"InitiatorName=iqn.2001-04.com.example:host\0TargetName=" IQN
+		"\0InitialR2T=Yes\0MaxBurstLength=65536\0MaxRecvDataSegmentLength=262144\0";
 	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_LOGIN | ISCSI_IMMEDIATE, 0x87};
 
 	bhs[ISCSI_AT_ISID] = 0x80;
@@ -251,7 +258,8 @@ static void answer_r2t(struct peer *peer)
 
 static void task_management(struct peer *peer, uint8_t function, uint32_t referenced)
 {
-	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_TASK_MANAGEMENT | ISCSI_IMMEDIATE, (uint8_t)(ISCSI_FINAL | function)};
+	uint8_t bhs[ISCSI_BHS_LENGTH] = {
+		ISCSI_TASK_MANAGEMENT | ISCSI_IMMEDIATE, (uint8_t)(ISCSI_FINAL | function)};
 
 	iscsi_put32(bhs + ISCSI_AT_ITT, 0x7000);
 	iscsi_put32(bhs + ISCSI_AT_RTT, referenced);
@@ -263,8 +271,8 @@ static void task_management(struct peer *peer, uint8_t function, uint32_t refere
 
 static bool hang_reads(struct stage *stage)
 {
-	return lf_store_fault_add(stage->store,
-		&(struct lf_fault_rule){.ops = LF_FAULT_OP(LF_OP_READ), .hang = true});
+	return lf_store_fault_add(
+		stage->store, &(struct lf_fault_rule){.ops = LF_FAULT_OP(LF_OP_READ), .hang = true});
 }
 
 static void let_go(struct stage *stage)
@@ -437,7 +445,8 @@ TEST(iscsi_short_budget_shuts_the_window)
 	stage_close(&stage);
 }
 
-/* Sessions that sit idle with all they were promised leave a command to each that comes; then logins are refused. */
+/* Sessions that sit idle with all they were promised leave a command to each that comes; then logins are
+ * refused. */
 TEST(iscsi_short_budget_refuses_sessions)
 {
 	struct peer *peers[64];
@@ -466,7 +475,7 @@ static bool take_answer(struct peer *peer, uintptr_t *good)
 {
 	uint32_t opcode = receive(peer);
 	bool status = opcode == ISCSI_SCSI_RESPONSE ||
-		(opcode == ISCSI_DATA_IN && (peer->bhs[ISCSI_AT_FLAGS] & ISCSI_STATUS) != 0);
+		      (opcode == ISCSI_DATA_IN && (peer->bhs[ISCSI_AT_FLAGS] & ISCSI_STATUS) != 0);
 
 	if (opcode == ISCSI_R2T)
 		answer_r2t(peer);

@@ -6,15 +6,16 @@
 #include "edge/iscsi/login.h"
 #include "tests/test.h"
 
-#define SECURITY    (ISCSI_STAGE_SECURITY << 2)
-#define OPERATIONAL (ISCSI_STAGE_OPERATIONAL << 2)
+#define SECURITY       (ISCSI_STAGE_SECURITY << 2)
+#define OPERATIONAL    (ISCSI_STAGE_OPERATIONAL << 2)
 #define TO_OPERATIONAL (ISCSI_FINAL | ISCSI_STAGE_OPERATIONAL)
-#define TO_FULL     (ISCSI_FINAL | ISCSI_STAGE_FULL_FEATURE)
+#define TO_FULL        (ISCSI_FINAL | ISCSI_STAGE_FULL_FEATURE)
 
-#define WHO "InitiatorName=iqn.2001-04.com.example:host\0"
+#define WHO  "InitiatorName=iqn.2001-04.com.example:host\0"
 #define WHAT "TargetName=iqn.2001-04.com.example:disk\0"
 
-static const struct iscsi_login_terms terms = {.target_name = "iqn.2001-04.com.example:disk", .portal_group = 3};
+static const struct iscsi_login_terms terms = {
+	.target_name = "iqn.2001-04.com.example:disk", .portal_group = 3};
 
 static void request(uint8_t *bhs, unsigned flags)
 {
@@ -26,7 +27,8 @@ static void request(uint8_t *bhs, unsigned flags)
 	iscsi_put32(bhs + ISCSI_AT_CMD_SN, 77);
 }
 
-static enum iscsi_login_verdict send_text(struct iscsi_login *login, unsigned flags, const char *text, size_t length)
+static enum iscsi_login_verdict send_text(
+	struct iscsi_login *login, unsigned flags, const char *text, size_t length)
 {
 	uint8_t bhs[ISCSI_BHS_LENGTH];
 
@@ -41,7 +43,8 @@ static bool answered(const struct iscsi_login *login, const char *key, const cha
 	struct iscsi_pair pair;
 	uint32_t at = 0;
 
-	while (lf_iscsi_text_next(login->response_text, login->response_length, &at, &pair) == ISCSI_TEXT_PAIR) {
+	while (lf_iscsi_text_next(login->response_text, login->response_length, &at, &pair) ==
+		ISCSI_TEXT_PAIR) {
 		if (strcmp(pair.key, key) == 0)
 			return value != NULL && strcmp(pair.value, value) == 0;
 	}
@@ -81,7 +84,8 @@ TEST(iscsi_login_by_both_stages)
 	struct iscsi_login login;
 
 	lf_iscsi_login_init(&login, &terms);
-	CHECK_EQ(SEND(&login, SECURITY | TO_OPERATIONAL, WHO WHAT "AuthMethod=CHAP,None\0"), ISCSI_LOGIN_ANSWER);
+	CHECK_EQ(SEND(&login, SECURITY | TO_OPERATIONAL, WHO WHAT "AuthMethod=CHAP,None\0"),
+		ISCSI_LOGIN_ANSWER);
 	CHECK_EQ(response_flags(&login), SECURITY | TO_OPERATIONAL);
 	CHECK(answered(&login, "AuthMethod", "None"));
 	CHECK(answered(&login, "TargetPortalGroupTag", "3"));
@@ -175,7 +179,8 @@ TEST(iscsi_login_stays_who_it_was)
 			bhs[ISCSI_AT_ISID + 5] = 1;
 		else if (wrong == 1)
 			iscsi_put16(bhs + ISCSI_AT_CID, 9);
-		CHECK_EQ(lf_iscsi_login_request(&login, bhs, again, name ? sizeof(again) - 1 : 0), ISCSI_LOGIN_REFUSE);
+		CHECK_EQ(lf_iscsi_login_request(&login, bhs, again, name ? sizeof(again) - 1 : 0),
+			ISCSI_LOGIN_REFUSE);
 		CHECK_EQ(login.refusal, ISCSI_LOGIN_INITIATOR_ERROR);
 		lf_iscsi_login_fini(&login);
 	}
@@ -220,7 +225,8 @@ TEST(iscsi_login_text_too_long)
 	memset(filler, 'x', sizeof(filler));
 	lf_iscsi_login_init(&login, &terms);
 	for (; sent < ISCSI_TEXT_MAX; sent += sizeof(filler))
-		CHECK_EQ(send_text(&login, OPERATIONAL | ISCSI_CONTINUE, filler, sizeof(filler)), ISCSI_LOGIN_ANSWER);
+		CHECK_EQ(send_text(&login, OPERATIONAL | ISCSI_CONTINUE, filler, sizeof(filler)),
+			ISCSI_LOGIN_ANSWER);
 	CHECK_EQ(send_text(&login, OPERATIONAL | ISCSI_CONTINUE, filler, 1), ISCSI_LOGIN_REFUSE);
 	lf_iscsi_login_fini(&login);
 }
@@ -252,8 +258,10 @@ TEST(iscsi_login_long_answer)
 		length += (size_t)snprintf(text + length, sizeof(text) - length, "X-%048d=1", i) + 1;
 	CHECK(length > ISCSI_LOGIN_TEXT_MAX);
 	lf_iscsi_login_init(&login, &terms);
-	CHECK_EQ(send_text(&login, OPERATIONAL | ISCSI_CONTINUE, text, ISCSI_LOGIN_TEXT_MAX), ISCSI_LOGIN_ANSWER);
-	CHECK_EQ(send_text(&login, OPERATIONAL | TO_FULL, text + ISCSI_LOGIN_TEXT_MAX, length - ISCSI_LOGIN_TEXT_MAX),
+	CHECK_EQ(send_text(&login, OPERATIONAL | ISCSI_CONTINUE, text, ISCSI_LOGIN_TEXT_MAX),
+		ISCSI_LOGIN_ANSWER);
+	CHECK_EQ(send_text(&login, OPERATIONAL | TO_FULL, text + ISCSI_LOGIN_TEXT_MAX,
+			 length - ISCSI_LOGIN_TEXT_MAX),
 		ISCSI_LOGIN_ANSWER);
 	while (response_flags(&login) == (OPERATIONAL | ISCSI_CONTINUE)) {
 		CHECK_EQ(login.response_length, ISCSI_LOGIN_TEXT_MAX);
@@ -280,21 +288,27 @@ static void key_answer(unsigned line, const char *key, const char *offer, const 
 	uint32_t settled)
 {
 	char text[512];
-	int length = snprintf(text, sizeof(text), "%s%c%s%c%s=%s", "InitiatorName=iqn.2001-04.com.example:host", 0,
-		"TargetName=iqn.2001-04.com.example:disk", 0, key, offer) + 1;
+	int length =
+		snprintf(text, sizeof(text), "%s%c%s%c%s=%s", "InitiatorName=iqn.2001-04.com.example:host", 0,
+			"TargetName=iqn.2001-04.com.example:disk", 0, key, offer) +
+		1;
 	struct iscsi_login login;
 
 	lf_iscsi_login_init(&login, &terms);
 	if (send_text(&login, OPERATIONAL | TO_FULL, text, (size_t)length) != ISCSI_LOGIN_FINISH)
-		lf_test_fail(__FILE__, (int)line, "%s=%s: login refused with %04x", key, offer, login.refusal);
+		lf_test_fail(
+			__FILE__, (int)line, "%s=%s: login refused with %04x", key, offer, login.refusal);
 	else if (!answered(&login, key, answer))
-		lf_test_fail(__FILE__, (int)line, "%s=%s: not answered with %s", key, offer, answer ? answer : "nothing");
+		lf_test_fail(__FILE__, (int)line, "%s=%s: not answered with %s", key, offer,
+			answer ? answer : "nothing");
 	else if (parameter >= 0 && login.negotiation.value[parameter] != settled)
-		lf_test_fail(__FILE__, (int)line, "%s=%s: settled at %u", key, offer, login.negotiation.value[parameter]);
+		lf_test_fail(__FILE__, (int)line, "%s=%s: settled at %u", key, offer,
+			login.negotiation.value[parameter]);
 	lf_iscsi_login_fini(&login);
 }
 
-#define KEY(key, offer, answer, parameter, settled) key_answer(__LINE__, key, offer, answer, parameter, settled)
+#define KEY(key, offer, answer, parameter, settled)                                                          \
+	key_answer(__LINE__, key, offer, answer, parameter, settled)
 
 TEST(iscsi_login_keys)
 {
@@ -343,7 +357,8 @@ TEST(iscsi_login_first_burst_within_max_burst)
 	struct iscsi_login login;
 
 	lf_iscsi_login_init(&login, &terms);
-	CHECK_EQ(SEND(&login, OPERATIONAL | TO_FULL, WHO WHAT "FirstBurstLength=65536\0MaxBurstLength=8192\0"),
+	CHECK_EQ(
+		SEND(&login, OPERATIONAL | TO_FULL, WHO WHAT "FirstBurstLength=65536\0MaxBurstLength=8192\0"),
 		ISCSI_LOGIN_FINISH);
 	CHECK(answered(&login, "FirstBurstLength", "8192"));
 	CHECK(answered(&login, "MaxBurstLength", "8192"));
