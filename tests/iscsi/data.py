@@ -53,13 +53,15 @@ def data_in_sequences():
     """Data-In: in order, no longer than agreed, F at each burst's end, status in the last one."""
     with target.session(MaxRecvDataSegmentLength=5000, MaxBurstLength=12000) as connection:
         itt = connection.command(raw.read10(0, 100), read=51200)
-        offset, sn = 0, 0
+        offset, sn, begin = 0, 0, 0
         while offset < 51200:
             pdu = connection.expect(raw.DATA_IN)
             assert pdu.itt == itt and pdu.offset == offset and pdu.data_sn == sn and pdu.ttt == raw.NO_TAG
             assert len(pdu.data) <= 5000
             offset, sn = offset + len(pdu.data), sn + 1
-            assert bool(pdu.flags & 0x80) == (offset % 12000 == 0 or offset == 51200), (offset, pdu)
+            full = offset - begin == 12000 or offset == 51200
+            assert offset - begin <= 12000 and bool(pdu.flags & 0x80) == full, (begin, offset, pdu)
+            begin = offset if full else begin
             assert bool(pdu.flags & 1) == (offset == 51200), (offset, pdu)
         assert pdu.status == 0 and not pdu.flags & 6
         connection.ping()

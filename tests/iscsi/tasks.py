@@ -6,6 +6,7 @@ import os
 import struct
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import iscsi_raw as raw  # noqa: E402
@@ -167,6 +168,8 @@ def many_nops_unread():
         sender = threading.Thread(target=lambda: [connection.nop(data) for _ in range(count)])
         sender.start()
         target.check_alive()
+        time.sleep(1)
+        assert sender.is_alive(), "the daemon took %d MB of NOPs without being able to answer" % (count * 200000 >> 20)
         for _ in range(count):
             assert connection.expect(raw.NOP_IN).data == data
         sender.join()
