@@ -337,8 +337,7 @@ TEST(names_come_from_the_path_and_are_valid)
 {
 	static const char *const paths[] = {"/a/disk.img", "/7.img", "/\xc3\xa9.img", "/-x", "/.hidden",
 		"/a b  c.qcow2",
-		"/a/"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+		"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 
 	memset(taken_names, 0, sizeof(taken_names));
 	CHECK_STR(made_from("/a/disk.img"), "disk");

@@ -461,6 +461,41 @@ TEST(a_lane_without_room_says_task_set_full)
 	stage_close(stage);
 }
 
+/* ---- Two threads ---- */
+
+static void *send_ordered(void *argument)
+{
+	struct stage *stage = argument;
+
+	for (uint32_t i = 0; i < 4000; i++) {
+		struct command command = {.request = {.nexus = stage->nexus, .done = command_done}};
+		struct lf_request *request = &command.request;
+		request->cdb[0] = 0x28;
+		request->cdb_length = 10;
+		request->cdb[8] = 1;
+		request->task_attribute = LF_TASK_ORDERED;
+		if (lf_begin(request))
+			submit(&command, true);
+		while (__atomic_load_n(&command.ended, __ATOMIC_SEQ_CST) == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+/* Each counted the other as older once, and this never ended. */
+TEST(ordered_tasks_that_come_together_both_end)
+{
+	struct stage *stage = stage_open();
+	pthread_t threads[2];
+
+	stage->store[0].inline_done = true;
+	for (uint32_t i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, send_ordered, stage);
+	for (uint32_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	stage_close(stage);
+}
+
 /* ---- Many threads: initiators, a store's thread, units that come and go, resets ---- */
 
 static bool storm_over;

@@ -129,7 +129,8 @@ TEST(nothing_at_the_end_is_good)
 			CHECK_EQ(transfer(stage, opcodes[i], 0, 0x10001, 0, LF_DIRECTION_NONE, 0),
 				LF_SENSE(5, 0x21, 0));
 		}
-		CHECK_EQ(transfer(stage, 0x41, 0, 0x10000, 0, LF_DIRECTION_OUT, 512), LF_SENSE(5, 0x24, 0)); /* WSNZ */
+		CHECK_EQ(transfer(stage, 0x41, 0, 0x10000, 0, LF_DIRECTION_OUT, 512),
+			LF_SENSE(5, 0x24, 0));      /* WSNZ */
 		CHECK_EQ(stage->store.op_count, 2); /* SYNCHRONIZE CACHE, twice */
 		stage_close(stage);
 	}
