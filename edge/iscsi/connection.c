@@ -189,13 +189,42 @@ static void set_timer(struct iscsi_connection *connection, uint64_t after_ms)
 	lf_loop_timer_set(connection->lane->loop, &connection->timer, lf_time_ns() + after_ms * MS_NS);
 }
 
+/*
+ * Whether the session has held memory for data since the last look, of which nothing came, while others wait
+ * for memory: it may talk, but it starves them.
+ */
+static bool hoards(struct iscsi_connection *connection)
+{
+	struct iscsi_session *session = &connection->session;
+	struct iscsi_task *oldest = NULL;
+	bool same;
+
+	lf_list_each(link, after, &session->begun)
+	{
+		oldest = lf_container(link, struct iscsi_task, begun_link);
+		if (!lf_link_in_list(&oldest->wait_link))
+			break;
+		oldest = NULL;
+	}
+	if (oldest == NULL) {
+		session->oldest = NULL;
+		return false;
+	}
+	same = session->oldest == oldest && session->oldest_itt == oldest->itt &&
+	       session->oldest_received == oldest->received;
+	session->oldest = oldest;
+	session->oldest_itt = oldest->itt;
+	session->oldest_received = oldest->received;
+	return same && !lf_list_empty(&connection->lane->waiting);
+}
+
 /* A peer that says nothing at all is asked once (RFC 7143 11.19), then given up. */
 static void check_silence(struct iscsi_connection *connection)
 {
 	bool silent = connection->receive.bytes == connection->bytes_seen;
 
 	connection->bytes_seen = connection->receive.bytes;
-	if (silent && connection->pinged) {
+	if ((silent && connection->pinged) || hoards(connection)) {
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_SILENCE);
 		return;
 	}

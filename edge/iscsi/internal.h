@@ -133,15 +133,18 @@ struct iscsi_session {
 	struct iscsi_task *bucket[ISCSI_TASK_BUCKETS];
 	struct lf_link begun;
 	struct iscsi_tmf tmf[ISCSI_TMFS];
-	uint32_t tmf_count;          /* in the core */
-	uint32_t busy;               /* tasks that are not free */
-	uint32_t in_core;            /* tasks between lf_begin and done */
-	uint32_t active;             /* tasks in the window whose answer has not been made */
-	uint32_t immediate;          /* immediate ones, likewise */
-	uint32_t granted;            /* commands that may still come: their unsolicited data is promised */
-	uint32_t promise_pages;      /* for each of them */
-	uint32_t pages;              /* lent to its tasks */
-	struct lf_link capped;       /* tasks that wait until that is below the limit of one session */
+	uint32_t tmf_count;        /* in the core */
+	uint32_t busy;             /* tasks that are not free */
+	uint32_t in_core;          /* tasks between lf_begin and done */
+	uint32_t active;           /* tasks in the window whose answer has not been made */
+	uint32_t immediate;        /* immediate ones, likewise */
+	uint32_t granted;          /* commands that may still come: their unsolicited data is promised */
+	uint32_t promise_pages;    /* for each of them */
+	uint32_t pages;            /* lent to its tasks */
+	struct lf_link capped;     /* tasks that wait until that is below the limit of one session */
+	struct iscsi_task *oldest; /* of those that wait for data, when the timer last fired; only compared */
+	uint32_t oldest_itt;
+	uint64_t oldest_received;
 	struct lf_link starved_link; /* the lane's: the window is shut for want of memory */
 };
 

@@ -467,7 +467,7 @@ static void *send_ordered(void *argument)
 {
 	struct stage *stage = argument;
 
-	for (uint32_t i = 0; i < 4000; i++) {
+	for (uint32_t i = 0; i < 50000; i++) {
 		struct command command = {.request = {.nexus = stage->nexus, .done = command_done}};
 		struct lf_request *request = &command.request;
 		request->cdb[0] = 0x28;
