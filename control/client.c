@@ -85,6 +85,19 @@ void lf_client_send(struct lf_client *client, union lf_control_request *request,
 	} while (sent < 0 && errno == EINTR);
 }
 
+/*
+ * A server that refuses answers and closes without having read the request, which the kernel reports as a reset
+ * before it hands out the answer.
+ */
+static ssize_t take_reply(struct lf_client *client)
+{
+	ssize_t got = recv(client->fd, client->reply, sizeof(client->reply), 0);
+
+	if (got < 0 && errno == ECONNRESET)
+		got = recv(client->fd, client->reply, sizeof(client->reply), MSG_DONTWAIT);
+	return got;
+}
+
 /* Waits for the reply until the deadline; its length, 0 at the end, -1 with errno. */
 static ssize_t receive_reply(struct lf_client *client, uint64_t deadline_ns)
 {
@@ -97,7 +110,7 @@ static ssize_t receive_reply(struct lf_client *client, uint64_t deadline_ns)
 		count = poll(
 			&ready, 1, now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / NS_IN_MS) + 1 : 0);
 		if (count > 0)
-			return recv(client->fd, client->reply, sizeof(client->reply), 0);
+			return take_reply(client);
 		if (count == 0) {
 			errno = ETIMEDOUT;
 			return -1;
