@@ -3,7 +3,6 @@
 #ifndef LF_CORE_HANDLERS_H
 #define LF_CORE_HANDLERS_H
 
-#include "core/bytes.h"
 #include "core/core.h"
 
 /* WRITE SAME and UNMAP limits, as VPD page B0h says them. */

@@ -2,7 +2,6 @@
 /* sense.c: the only writer of sense data: fixed and descriptor format (SPC-4 4.5), and which error is which.
  */
 #include "core/core.h"
-#include "core/bytes.h"
 
 #define FIXED_LENGTH      18
 #define DESCRIPTOR_HEADER 8

@@ -189,6 +189,24 @@ static void set_timer(struct iscsi_connection *connection, uint64_t after_ms)
 	lf_loop_timer_set(connection->lane->loop, &connection->timer, lf_time_ns() + after_ms * MS_NS);
 }
 
+/* Whether anybody else on the loop is short of memory. */
+static bool others_wait(const struct iscsi_connection *connection)
+{
+	const struct iscsi_lane *lane = connection->lane;
+
+	lf_list_each(link, after, &lane->waiting)
+	{
+		if (lf_container(link, struct iscsi_task, wait_link)->connection != connection)
+			return true;
+	}
+	lf_list_each(link, after, &lane->starved)
+	{
+		if (lf_container(link, struct iscsi_session, starved_link) != &connection->session)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Whether the session has held memory for data since the last look, of which nothing came, while others wait
  * for memory: it may talk, but it starves them.
@@ -215,7 +233,7 @@ static bool hoards(struct iscsi_connection *connection)
 	session->oldest = oldest;
 	session->oldest_itt = oldest->itt;
 	session->oldest_received = oldest->received;
-	return same && !lf_list_empty(&connection->lane->waiting);
+	return same && others_wait(connection);
 }
 
 /* A peer that says nothing at all is asked once (RFC 7143 11.19), then given up. */

@@ -174,16 +174,16 @@ uint32_t lf_iscsi_task_vectors(
 /* 0 when the PDU is the one that must come now: 11.7. */
 static enum iscsi_error_reason check_data_out(const struct iscsi_task *task, const uint8_t *bhs)
 {
-	uint32_t tag = iscsi_get32(bhs + ISCSI_AT_TTT), length = iscsi_data_length(bhs);
+	uint32_t tag = lf_get_be32(bhs + ISCSI_AT_TTT), length = iscsi_data_length(bhs);
 	bool final = (bhs[ISCSI_AT_FLAGS] & ISCSI_FINAL) != 0;
 
 	if (tag == ISCSI_NO_TAG
 			? !task->unsolicited
 			: task->r2t_current == task->r2t_next || tag != transfer_tag(task, task->r2t_current))
 		return ISCSI_ERROR_DATA_TAG;
-	if (iscsi_get32(bhs + ISCSI_AT_DATA_SN) != task->data_sn)
+	if (lf_get_be32(bhs + ISCSI_AT_DATA_SN) != task->data_sn)
 		return ISCSI_ERROR_DATA_SN;
-	if (iscsi_get32(bhs + ISCSI_AT_OFFSET) != task->received)
+	if (lf_get_be32(bhs + ISCSI_AT_OFFSET) != task->received)
 		return ISCSI_ERROR_DATA_OFFSET;
 	if (length > task->sequence_end - task->received)
 		return ISCSI_ERROR_DATA_LENGTH;
@@ -212,7 +212,7 @@ static void spoil(struct iscsi_task *task, const uint8_t *bhs, enum iscsi_error_
 
 void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs)
 {
-	struct iscsi_task *task = lf_iscsi_task_find(connection, iscsi_get32(bhs + ISCSI_AT_ITT));
+	struct iscsi_task *task = lf_iscsi_task_find(connection, lf_get_be32(bhs + ISCSI_AT_ITT));
 	enum iscsi_error_reason reason;
 
 	/* Of a command that was refused or aborted: thrown away. */
@@ -271,12 +271,12 @@ bool lf_iscsi_make_r2t(struct iscsi_task *task, uint8_t *bhs)
 	memset(bhs, 0, ISCSI_BHS_LENGTH);
 	bhs[0] = ISCSI_R2T;
 	bhs[ISCSI_AT_FLAGS] = ISCSI_FINAL;
-	iscsi_put64(bhs + ISCSI_AT_LUN, task->request.lun);
-	iscsi_put32(bhs + ISCSI_AT_ITT, task->itt);
-	iscsi_put32(bhs + ISCSI_AT_TTT, transfer_tag(task, task->r2t_next));
-	iscsi_put32(bhs + ISCSI_AT_DATA_SN, task->r2t_next);
-	iscsi_put32(bhs + ISCSI_AT_OFFSET, (uint32_t)task->r2t_offset);
-	iscsi_put32(bhs + ISCSI_AT_DESIRED_LENGTH, (uint32_t)length);
+	lf_put_be64(bhs + ISCSI_AT_LUN, task->request.lun);
+	lf_put_be32(bhs + ISCSI_AT_ITT, task->itt);
+	lf_put_be32(bhs + ISCSI_AT_TTT, transfer_tag(task, task->r2t_next));
+	lf_put_be32(bhs + ISCSI_AT_DATA_SN, task->r2t_next);
+	lf_put_be32(bhs + ISCSI_AT_OFFSET, (uint32_t)task->r2t_offset);
+	lf_put_be32(bhs + ISCSI_AT_DESIRED_LENGTH, (uint32_t)length);
 	lf_trace_iscsi_r2t(connection->id, task->itt, task->r2t_offset, length);
 	task->r2t_offset += length;
 	task->r2t_next++;

@@ -36,7 +36,7 @@ static void refuse_with(
 
 static void enter_full_feature(struct iscsi_connection *connection)
 {
-	iscsi_put16(connection->login.response + ISCSI_AT_TSIH, connection->tsih);
+	lf_put_be16(connection->login.response + ISCSI_AT_TSIH, connection->tsih);
 	send_answer(connection);
 	lf_iscsi_connection_full_feature(connection);
 }

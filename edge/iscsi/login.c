@@ -38,7 +38,7 @@ enum iscsi_login_verdict lf_iscsi_login_refuse(
 	struct iscsi_login *login, const uint8_t *bhs, enum iscsi_login_status status)
 {
 	answer_init(login, bhs);
-	iscsi_put16(login->response + ISCSI_AT_LOGIN_STATUS, status);
+	lf_put_be16(login->response + ISCSI_AT_LOGIN_STATUS, status);
 	login->refusal = status;
 	return ISCSI_LOGIN_REFUSE;
 }
@@ -60,13 +60,13 @@ static enum iscsi_login_status check_header(struct iscsi_login *login, const uin
 		login->started = true;
 		login->stage = stage;
 		memcpy(login->isid, bhs + ISCSI_AT_ISID, sizeof(login->isid));
-		login->tsih = iscsi_get16(bhs + ISCSI_AT_TSIH);
-		login->cid = iscsi_get16(bhs + ISCSI_AT_CID);
-		login->cmd_sn = iscsi_get32(bhs + ISCSI_AT_CMD_SN);
+		login->tsih = lf_get_be16(bhs + ISCSI_AT_TSIH);
+		login->cid = lf_get_be16(bhs + ISCSI_AT_CID);
+		login->cmd_sn = lf_get_be32(bhs + ISCSI_AT_CMD_SN);
 	}
 	if (memcmp(login->isid, bhs + ISCSI_AT_ISID, sizeof(login->isid)) != 0 ||
-		iscsi_get16(bhs + ISCSI_AT_TSIH) != login->tsih ||
-		iscsi_get16(bhs + ISCSI_AT_CID) != login->cid)
+		lf_get_be16(bhs + ISCSI_AT_TSIH) != login->tsih ||
+		lf_get_be16(bhs + ISCSI_AT_CID) != login->cid)
 		return ISCSI_LOGIN_INITIATOR_ERROR;
 	if (stage != login->stage)
 		return ISCSI_LOGIN_INITIATOR_ERROR;
@@ -242,6 +242,6 @@ enum iscsi_login_verdict lf_iscsi_login_request(
 		response[ISCSI_AT_FLAGS] |= (uint8_t)(ISCSI_FINAL | (flags & 3));
 		login->stage = flags & 3;
 	}
-	iscsi_put24(response + ISCSI_AT_DATA_LENGTH, login->response_length);
+	lf_put_be24(response + ISCSI_AT_DATA_LENGTH, login->response_length);
 	return login->stage == ISCSI_STAGE_FULL_FEATURE ? ISCSI_LOGIN_FINISH : ISCSI_LOGIN_ANSWER;
 }

@@ -29,7 +29,7 @@ void lf_iscsi_reject(struct iscsi_connection *connection, const uint8_t *bhs, en
 	if (reply == NULL)
 		return;
 	reply->bhs[ISCSI_AT_RESPONSE] = (uint8_t)reason;
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
 	memcpy(reply->data, bhs, ISCSI_BHS_LENGTH);
 	lf_iscsi_reply_send(connection, reply);
 }
@@ -43,7 +43,7 @@ static void answer_tmf(struct iscsi_connection *connection, uint32_t itt, enum i
 	if (reply == NULL)
 		return;
 	reply->bhs[ISCSI_AT_RESPONSE] = (uint8_t)response;
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, itt);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, itt);
 	lf_iscsi_reply_send(connection, reply);
 }
 
@@ -129,8 +129,8 @@ static bool tmf_function(uint32_t function, enum lf_tmf_function *out)
 
 void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t *bhs)
 {
-	uint32_t function = bhs[ISCSI_AT_FLAGS] & 0x7f, itt = iscsi_get32(bhs + ISCSI_AT_ITT);
-	uint32_t referenced = iscsi_get32(bhs + ISCSI_AT_RTT);
+	uint32_t function = bhs[ISCSI_AT_FLAGS] & 0x7f, itt = lf_get_be32(bhs + ISCSI_AT_ITT);
+	uint32_t referenced = lf_get_be32(bhs + ISCSI_AT_RTT);
 	enum lf_tmf_function core_function;
 	struct iscsi_tmf *tmf;
 
@@ -163,7 +163,7 @@ void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t
 	tmf->function = (uint8_t)function;
 	tmf->tmf.nexus = connection->session.nexus;
 	tmf->tmf.function = core_function;
-	tmf->tmf.lun = iscsi_get64(bhs + ISCSI_AT_LUN);
+	tmf->tmf.lun = lf_get_be64(bhs + ISCSI_AT_LUN);
 	tmf->tmf.tag = referenced;
 	tmf->tmf.done = tmf_done;
 	lf_tmf_submit(&tmf->tmf);
@@ -174,7 +174,7 @@ void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t
 void lf_iscsi_nop_out(
 	struct iscsi_connection *connection, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
-	uint32_t itt = iscsi_get32(bhs + ISCSI_AT_ITT);
+	uint32_t itt = lf_get_be32(bhs + ISCSI_AT_ITT);
 	struct iscsi_reply *reply;
 
 	if (!take_number(connection, bhs))
@@ -187,8 +187,8 @@ void lf_iscsi_nop_out(
 	if (reply == NULL)
 		return;
 	memcpy(reply->bhs + ISCSI_AT_LUN, bhs + ISCSI_AT_LUN, 8);
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, itt);
-	iscsi_put32(reply->bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, itt);
+	lf_put_be32(reply->bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
 	if (length > 0)
 		memcpy(reply->data, data, length);
 	lf_iscsi_reply_send(connection, reply);
@@ -202,8 +202,8 @@ void lf_iscsi_nop_in(struct iscsi_connection *connection, bool ping)
 	if (reply == NULL)
 		return;
 	reply->takes_stat_sn = false;
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
-	iscsi_put32(reply->bhs + ISCSI_AT_TTT, ping ? 0 : ISCSI_NO_TAG);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
+	lf_put_be32(reply->bhs + ISCSI_AT_TTT, ping ? 0 : ISCSI_NO_TAG);
 	lf_iscsi_reply_send(connection, reply);
 }
 
@@ -280,12 +280,12 @@ static void send_text(struct iscsi_connection *connection, const uint8_t *bhs, b
 				     : asks_more ? 0
 						 : ISCSI_CONTINUE;
 	memcpy(reply->bhs + ISCSI_AT_LUN, bhs + ISCSI_AT_LUN, 8);
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, connection->text_itt);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, connection->text_itt);
 	if ((reply->bhs[ISCSI_AT_FLAGS] & ISCSI_FINAL) != 0) {
-		iscsi_put32(reply->bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
+		lf_put_be32(reply->bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
 		forget_text(connection);
 	} else {
-		iscsi_put32(reply->bhs + ISCSI_AT_TTT, connection->text_ttt);
+		lf_put_be32(reply->bhs + ISCSI_AT_TTT, connection->text_ttt);
 	}
 	lf_iscsi_reply_send(connection, reply);
 }
@@ -294,7 +294,7 @@ static void send_text(struct iscsi_connection *connection, const uint8_t *bhs, b
  */
 static bool text_begins(struct iscsi_connection *connection, const uint8_t *bhs)
 {
-	uint32_t itt = iscsi_get32(bhs + ISCSI_AT_ITT), ttt = iscsi_get32(bhs + ISCSI_AT_TTT);
+	uint32_t itt = lf_get_be32(bhs + ISCSI_AT_ITT), ttt = lf_get_be32(bhs + ISCSI_AT_TTT);
 
 	if (itt == ISCSI_NO_TAG)
 		return false;
@@ -347,7 +347,7 @@ static void answer_logout(struct iscsi_connection *connection)
 	if (reply == NULL)
 		return;
 	reply->bhs[ISCSI_AT_RESPONSE] = connection->logout_response;
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, connection->logout_itt);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, connection->logout_itt);
 	lf_iscsi_reply_send(connection, reply);
 	if (connection->logout_response == ISCSI_LOGOUT_CLOSED)
 		lf_iscsi_connection_end(connection, ISCSI_CLOSE_LOGOUT);
@@ -365,12 +365,12 @@ void lf_iscsi_logout(struct iscsi_connection *connection, const uint8_t *bhs)
 		return;
 	}
 	connection->logging_out = true;
-	connection->logout_itt = iscsi_get32(bhs + ISCSI_AT_ITT);
+	connection->logout_itt = lf_get_be32(bhs + ISCSI_AT_ITT);
 	connection->logout_response = ISCSI_LOGOUT_CLOSED;
 	if (reason == ISCSI_LOGOUT_RECOVERY)
 		connection->logout_response = ISCSI_LOGOUT_NO_RECOVERY;
 	else if (reason == ISCSI_LOGOUT_CONNECTION &&
-		 iscsi_get16(bhs + ISCSI_AT_CID) != connection->login.cid)
+		 lf_get_be16(bhs + ISCSI_AT_CID) != connection->login.cid)
 		connection->logout_response = ISCSI_LOGOUT_NO_CID;
 	/* Commands whose data has not come will not get it; the others end before we answer. */
 	if (connection->logout_response == ISCSI_LOGOUT_CLOSED)
@@ -386,7 +386,7 @@ static void say_farewell(struct iscsi_connection *connection)
 
 	if (reply == NULL)
 		return;
-	iscsi_put32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
+	lf_put_be32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
 	reply->bhs[ISCSI_AT_ASYNC_EVENT] = ISCSI_ASYNC_DROP_SESSION;
 	lf_iscsi_reply_send(connection, reply);
 	lf_iscsi_connection_end(connection, ISCSI_CLOSE_STOP);

@@ -10,7 +10,7 @@ bool lf_iscsi_parse_ahs(const uint8_t *ahs, uint32_t length, uint32_t cdb_max, s
 	while (length - at >= 4) {
 		/* AHSLength counts what follows the type, reserved byte included; segments are padded to
 		 * words. */
-		uint32_t specific = iscsi_get16(ahs + at);
+		uint32_t specific = lf_get_be16(ahs + at);
 		uint32_t type = ahs[at + 2] & 0x3f;
 		uint32_t total = 3 + specific;
 
@@ -24,7 +24,7 @@ bool lf_iscsi_parse_ahs(const uint8_t *ahs, uint32_t length, uint32_t cdb_max, s
 		} else if (type == ISCSI_AHS_BIDI_LENGTH) {
 			if (specific != 5)
 				return false;
-			out->bidi_read_length = iscsi_get32(ahs + at + 4);
+			out->bidi_read_length = lf_get_be32(ahs + at + 4);
 		} else {
 			return false;
 		}

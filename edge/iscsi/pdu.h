@@ -146,53 +146,6 @@ enum iscsi_field {
 	ISCSI_AT_DESIRED_LENGTH = 44,
 };
 
-static inline uint32_t iscsi_get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static inline uint32_t iscsi_get24(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-}
-
-static inline uint32_t iscsi_get32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static inline uint64_t iscsi_get64(const uint8_t *at)
-{
-	return (uint64_t)iscsi_get32(at) << 32 | iscsi_get32(at + 4);
-}
-
-static inline void iscsi_put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static inline void iscsi_put24(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 16);
-	at[1] = (uint8_t)(value >> 8);
-	at[2] = (uint8_t)value;
-}
-
-static inline void iscsi_put32(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 24);
-	at[1] = (uint8_t)(value >> 16);
-	at[2] = (uint8_t)(value >> 8);
-	at[3] = (uint8_t)value;
-}
-
-static inline void iscsi_put64(uint8_t *at, uint64_t value)
-{
-	iscsi_put32(at, (uint32_t)(value >> 32));
-	iscsi_put32(at + 4, (uint32_t)value);
-}
-
 static inline uint32_t iscsi_opcode(const uint8_t *bhs)
 {
 	return bhs[0] & ISCSI_OPCODE_MASK;
@@ -205,7 +158,7 @@ static inline uint32_t iscsi_ahs_length(const uint8_t *bhs)
 
 static inline uint32_t iscsi_data_length(const uint8_t *bhs)
 {
-	return iscsi_get24(bhs + ISCSI_AT_DATA_LENGTH);
+	return lf_get_be24(bhs + ISCSI_AT_DATA_LENGTH);
 }
 
 /* Data segments are padded to words: 11.1 */

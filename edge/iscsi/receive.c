@@ -114,7 +114,7 @@ static bool step_header(struct iscsi_connection *connection)
 		if (available < total)
 			return false;
 		receive->start += total;
-		lf_trace_iscsi_pdu_in(connection->id, opcode, iscsi_get32(bhs + ISCSI_AT_ITT), length);
+		lf_trace_iscsi_pdu_in(connection->id, opcode, lf_get_be32(bhs + ISCSI_AT_ITT), length);
 		dispatch_whole(connection, bhs, bhs + header, length);
 		return true;
 	}
@@ -122,7 +122,7 @@ static bool step_header(struct iscsi_connection *connection)
 	receive->data_left = length;
 	receive->trailer_left = trailer_length(connection, length);
 	receive->at = ISCSI_AT_DATA;
-	lf_trace_iscsi_pdu_in(connection->id, opcode, iscsi_get32(bhs + ISCSI_AT_ITT), length);
+	lf_trace_iscsi_pdu_in(connection->id, opcode, lf_get_be32(bhs + ISCSI_AT_ITT), length);
 	dispatch_streamed(connection, bhs);
 	return true;
 }

@@ -212,7 +212,7 @@ uint32_t lf_iscsi_max_cmd_sn(const struct iscsi_connection *connection)
 enum iscsi_sn_verdict lf_iscsi_take_cmd_sn(struct iscsi_connection *connection, const uint8_t *bhs)
 {
 	struct iscsi_session *session = &connection->session;
-	uint32_t cmd_sn = iscsi_get32(bhs + ISCSI_AT_CMD_SN);
+	uint32_t cmd_sn = lf_get_be32(bhs + ISCSI_AT_CMD_SN);
 	int32_t ahead = iscsi_sn_diff(cmd_sn, connection->exp_cmd_sn);
 
 	if (bhs[0] & ISCSI_IMMEDIATE)

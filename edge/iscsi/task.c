@@ -34,9 +34,9 @@ static struct iscsi_task *task_take(struct iscsi_connection *connection, const u
 		lf_container(lf_list_take(&session->free_tasks), struct iscsi_task, sendable.link);
 	struct iscsi_task **bucket;
 
-	task->itt = iscsi_get32(bhs + ISCSI_AT_ITT);
+	task->itt = lf_get_be32(bhs + ISCSI_AT_ITT);
 	task->flags = bhs[ISCSI_AT_FLAGS];
-	task->edtl = iscsi_get32(bhs + ISCSI_AT_EDTL);
+	task->edtl = lf_get_be32(bhs + ISCSI_AT_EDTL);
 	task->immediate = (bhs[0] & ISCSI_IMMEDIATE) != 0;
 	task->unsolicited = (task->flags & ISCSI_FINAL) == 0;
 	task->answered = task->spoiled = false;
@@ -141,7 +141,7 @@ static enum iscsi_reject_reason check_command(struct iscsi_connection *connectio
 {
 	struct iscsi_session *session = &connection->session;
 	const uint32_t *value = connection->login.negotiation.value;
-	uint32_t length = iscsi_data_length(bhs), itt = iscsi_get32(bhs + ISCSI_AT_ITT);
+	uint32_t length = iscsi_data_length(bhs), itt = lf_get_be32(bhs + ISCSI_AT_ITT);
 	uint8_t flags = bhs[ISCSI_AT_FLAGS];
 	bool immediate = (bhs[0] & ISCSI_IMMEDIATE) != 0, more = (flags & ISCSI_FINAL) == 0;
 	bool writes = (flags & ISCSI_COMMAND_WRITE) != 0;
@@ -155,7 +155,7 @@ static enum iscsi_reject_reason check_command(struct iscsi_connection *connectio
 	/* Data that was not agreed on (13.10, 13.11, 13.14), or more than the command announces. */
 	if (length > 0 && (!writes || !value[ISCSI_IMMEDIATE_DATA]))
 		return ISCSI_REJECT_PROTOCOL;
-	if (length > lf_min(value[ISCSI_FIRST_BURST_LENGTH], iscsi_get32(bhs + ISCSI_AT_EDTL)))
+	if (length > lf_min(value[ISCSI_FIRST_BURST_LENGTH], lf_get_be32(bhs + ISCSI_AT_EDTL)))
 		return ISCSI_REJECT_PROTOCOL;
 	if (more && (!writes || value[ISCSI_INITIAL_R2T]))
 		return ISCSI_REJECT_PROTOCOL;
@@ -180,7 +180,7 @@ static void fill_request(struct iscsi_task *task, const uint8_t *bhs, const stru
 	     writes = (task->flags & ISCSI_COMMAND_WRITE) != 0;
 
 	request->nexus = task->connection->session.nexus;
-	request->lun = iscsi_get64(bhs + ISCSI_AT_LUN);
+	request->lun = lf_get_be64(bhs + ISCSI_AT_LUN);
 	request->tag = task->itt;
 	memcpy(request->cdb, bhs + ISCSI_AT_CDB, 16);
 	request->cdb_length = 16;

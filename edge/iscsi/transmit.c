@@ -34,7 +34,7 @@ struct iscsi_reply *lf_iscsi_reply_create(
 
 void lf_iscsi_reply_send(struct iscsi_connection *connection, struct iscsi_reply *reply)
 {
-	iscsi_put24(reply->bhs + ISCSI_AT_DATA_LENGTH, reply->data_length);
+	lf_put_be24(reply->bhs + ISCSI_AT_DATA_LENGTH, reply->data_length);
 	connection->replies++;
 	connection->reply_bytes += reply->data_length;
 	lf_list_append(&connection->send_queue, &reply->sendable.link);
@@ -89,12 +89,12 @@ static void add_pad(struct iscsi_batch *batch, uint32_t data_length)
 /* The serial numbers of the moment: 11.2 */
 static void stamp(struct iscsi_connection *connection, uint8_t *bhs, bool takes_stat_sn)
 {
-	iscsi_put32(bhs + ISCSI_AT_STAT_SN, connection->stat_sn);
+	lf_put_be32(bhs + ISCSI_AT_STAT_SN, connection->stat_sn);
 	if (takes_stat_sn)
 		connection->stat_sn++;
 	connection->max_cmd_sn_told = lf_iscsi_max_cmd_sn(connection);
-	iscsi_put32(bhs + ISCSI_AT_EXP_CMD_SN, connection->exp_cmd_sn);
-	iscsi_put32(bhs + ISCSI_AT_MAX_CMD_SN, connection->max_cmd_sn_told);
+	lf_put_be32(bhs + ISCSI_AT_EXP_CMD_SN, connection->exp_cmd_sn);
+	lf_put_be32(bhs + ISCSI_AT_MAX_CMD_SN, connection->max_cmd_sn_told);
 	connection->batch->pdus++;
 }
 
@@ -104,7 +104,7 @@ static uint8_t residual(uint64_t expected, uint64_t moved, uint8_t *at)
 
 	if (difference == 0)
 		return 0;
-	iscsi_put32(at, (uint32_t)lf_min(difference, UINT32_MAX));
+	lf_put_be32(at, (uint32_t)lf_min(difference, UINT32_MAX));
 	return moved > expected ? ISCSI_OVERFLOW : ISCSI_UNDERFLOW;
 }
 
@@ -146,14 +146,14 @@ static void add_response(struct iscsi_connection *connection, struct iscsi_task 
 
 	bhs[0] = ISCSI_SCSI_RESPONSE;
 	bhs[ISCSI_AT_FLAGS] = ISCSI_FINAL;
-	iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, length);
-	iscsi_put32(bhs + ISCSI_AT_ITT, task->itt);
+	lf_put_be24(bhs + ISCSI_AT_DATA_LENGTH, length);
+	lf_put_be32(bhs + ISCSI_AT_ITT, task->itt);
 	/* ExpDataSN counts Data-In and R2T together: 11.4.7 */
-	iscsi_put32(bhs + ISCSI_AT_DATA_SN, task->data_sn + task->r2t_next);
+	lf_put_be32(bhs + ISCSI_AT_DATA_SN, task->data_sn + task->r2t_next);
 	put_status(task, bhs);
 	stamp(connection, bhs, true);
 	if (length > 0) {
-		iscsi_put16(bhs + ISCSI_BHS_LENGTH, sense_length);
+		lf_put_be16(bhs + ISCSI_BHS_LENGTH, sense_length);
 		memcpy(bhs + ISCSI_BHS_LENGTH + 2, task->request.sense, sense_length);
 	}
 }
@@ -188,11 +188,11 @@ static void add_data_in(struct iscsi_connection *connection, struct iscsi_task *
 	bool last = length == left;
 
 	bhs[0] = ISCSI_DATA_IN;
-	iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, length);
-	iscsi_put32(bhs + ISCSI_AT_ITT, task->itt);
-	iscsi_put32(bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
-	iscsi_put32(bhs + ISCSI_AT_DATA_SN, task->data_sn++);
-	iscsi_put32(bhs + ISCSI_AT_OFFSET, (uint32_t)task->sent);
+	lf_put_be24(bhs + ISCSI_AT_DATA_LENGTH, length);
+	lf_put_be32(bhs + ISCSI_AT_ITT, task->itt);
+	lf_put_be32(bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
+	lf_put_be32(bhs + ISCSI_AT_DATA_SN, task->data_sn++);
+	lf_put_be32(bhs + ISCSI_AT_OFFSET, (uint32_t)task->sent);
 	if (last || length == burst_left)
 		bhs[ISCSI_AT_FLAGS] |= ISCSI_FINAL;
 	if (last) {
@@ -202,7 +202,7 @@ static void add_data_in(struct iscsi_connection *connection, struct iscsi_task *
 	stamp(connection, bhs, last);
 	/* StatSN is reserved where there is no status: 11.7.6 */
 	if (!last)
-		iscsi_put32(bhs + ISCSI_AT_STAT_SN, 0);
+		lf_put_be32(bhs + ISCSI_AT_STAT_SN, 0);
 	add_data(connection->batch, task, task->sent, length);
 	add_pad(connection->batch, length);
 	task->sent += length;

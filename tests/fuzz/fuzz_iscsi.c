@@ -105,8 +105,8 @@ static void add_login(uint8_t how)
 		add_text(text, &length, "MaxBurstLength=1536");
 		add_text(text, &length, "MaxRecvDataSegmentLength=700");
 	}
-	iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, (uint32_t)length);
-	iscsi_put32(bhs + ISCSI_AT_CMD_SN, CMD_SN);
+	lf_put_be24(bhs + ISCSI_AT_DATA_LENGTH, (uint32_t)length);
+	lf_put_be32(bhs + ISCSI_AT_CMD_SN, CMD_SN);
 	add(bhs, sizeof(bhs));
 	add(text, length + iscsi_pad((uint32_t)length));
 }
@@ -127,18 +127,18 @@ static void add_mended(const uint8_t *data, size_t size)
 		bhs[ISCSI_AT_AHS_LENGTH] = opcode == ISCSI_SCSI_COMMAND ? bhs[ISCSI_AT_AHS_LENGTH] % 8 : 0;
 		ahs = iscsi_ahs_length(bhs);
 		length = iscsi_data_length(bhs) % 2048;
-		iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, length);
+		lf_put_be24(bhs + ISCSI_AT_DATA_LENGTH, length);
 		memset(bhs + ISCSI_AT_LUN, 0, 8);
-		iscsi_put32(bhs + ISCSI_AT_ITT, iscsi_get32(bhs + ISCSI_AT_ITT) % 8);
+		lf_put_be32(bhs + ISCSI_AT_ITT, lf_get_be32(bhs + ISCSI_AT_ITT) % 8);
 		if (opcode == ISCSI_DATA_OUT) {
 			/* Tags as they are handed out: index and R2TSN. */
-			uint32_t tag = iscsi_get32(bhs + ISCSI_AT_TTT);
+			uint32_t tag = lf_get_be32(bhs + ISCSI_AT_TTT);
 
-			iscsi_put32(bhs + ISCSI_AT_TTT, tag & 0x80000000 ? ISCSI_NO_TAG : tag & 0xc03);
-			iscsi_put32(bhs + ISCSI_AT_OFFSET, iscsi_get32(bhs + ISCSI_AT_OFFSET) % 16 * 512);
-			iscsi_put32(bhs + ISCSI_AT_DATA_SN, iscsi_get32(bhs + ISCSI_AT_DATA_SN) % 4);
+			lf_put_be32(bhs + ISCSI_AT_TTT, tag & 0x80000000 ? ISCSI_NO_TAG : tag & 0xc03);
+			lf_put_be32(bhs + ISCSI_AT_OFFSET, lf_get_be32(bhs + ISCSI_AT_OFFSET) % 16 * 512);
+			lf_put_be32(bhs + ISCSI_AT_DATA_SN, lf_get_be32(bhs + ISCSI_AT_DATA_SN) % 4);
 		} else if ((bhs[0] & ISCSI_IMMEDIATE) == 0) {
-			iscsi_put32(bhs + ISCSI_AT_CMD_SN, cmd_sn++);
+			lf_put_be32(bhs + ISCSI_AT_CMD_SN, cmd_sn++);
 		}
 		memcpy(rest, data, lf_min(size, ahs + length));
 		data += lf_min(size, ahs + length);

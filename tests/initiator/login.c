@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "tests/initiator/bytes.h"
+#include "platform/bytes.h"
 #include "tests/initiator/initiator.h"
 
 #define TEXT_MAX 8192
@@ -149,27 +149,27 @@ static bool exchange(
 	uint8_t bhs[LF_BHS_LENGTH] = {
 		0x43, 0x87}; /* immediate, T, from operational negotiation to full feature */
 	uint32_t length;
-	put_be24(bhs + 5, text->length);
+	lf_put_be24(bhs + 5, text->length);
 	bhs[8] = 0x80; /* ISID of the random type, RFC 7143 11.12.5 */
-	put_be32(bhs + 10, login->isid);
-	put_be32(bhs + 24, session->cmd_sn);
-	put_be32(bhs + 28, session->exp_stat_sn);
+	lf_put_be32(bhs + 10, login->isid);
+	lf_put_be32(bhs + 24, session->cmd_sn);
+	lf_put_be32(bhs + 28, session->exp_stat_sn);
 	lf_initiator_queue(session, bhs, text->bytes, text->length);
 	while (session->out_count)
 		if (!lf_initiator_send(session))
 			return false;
 	if (!receive_all(session, bhs, sizeof(bhs)))
 		return false;
-	length = get_be24(bhs + 5);
+	length = lf_get_be24(bhs + 5);
 	if ((bhs[0] & 0x3f) != 0x23 || length > TEXT_MAX - 4)
 		return lf_initiator_fail(session, "login: the answer is no login response");
 	if (!receive_all(session, text->bytes, (length + 3) & ~3u))
 		return false;
 	if (bhs[36] || bhs[37])
 		return lf_initiator_fail(session, "login: refused, status %02x%02x", bhs[36], bhs[37]);
-	session->exp_stat_sn = get_be32(bhs + 24) + 1;
-	session->exp_cmd_sn = get_be32(bhs + 28);
-	session->max_cmd_sn = get_be32(bhs + 32);
+	session->exp_stat_sn = lf_get_be32(bhs + 24) + 1;
+	session->exp_cmd_sn = lf_get_be32(bhs + 28);
+	session->max_cmd_sn = lf_get_be32(bhs + 32);
 	session->tsih = (uint16_t)(bhs[14] << 8 | bhs[15]);
 	*final = bhs[1] & 0x80;
 	text->bytes[length] = 0;

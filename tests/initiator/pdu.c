@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "tests/initiator/bytes.h"
+#include "platform/bytes.h"
 #include "tests/initiator/initiator.h"
 
 #define NO_TAG UINT32_MAX
@@ -17,8 +17,8 @@ static struct lf_scsi_task *find_task(struct lf_initiator *session, uint32_t tag
 /* ExpCmdSN and MaxCmdSN of every PDU; StatSN too when it carries a status (RFC 7143 4.2.2). */
 static bool note_numbers(struct lf_initiator *session, const uint8_t *bhs, bool has_status)
 {
-	uint32_t exp_cmd_sn = get_be32(bhs + 28), max_cmd_sn = get_be32(bhs + 32),
-		 stat_sn = get_be32(bhs + 24);
+	uint32_t exp_cmd_sn = lf_get_be32(bhs + 28), max_cmd_sn = lf_get_be32(bhs + 32),
+		 stat_sn = lf_get_be32(bhs + 24);
 	if ((int32_t)(max_cmd_sn - (exp_cmd_sn - 1)) < 0)
 		return lf_initiator_fail(session, "MaxCmdSN %u is below ExpCmdSN %u", max_cmd_sn, exp_cmd_sn);
 	if ((int32_t)(exp_cmd_sn - session->cmd_sn) > 0)
@@ -48,7 +48,7 @@ static void end_task(struct lf_initiator *session, struct lf_scsi_task *task)
 /* The residual of a SCSI Response or last Data-In: flags O 04, U 02 (RFC 7143 11.4.5). */
 static bool note_residual(struct lf_initiator *session, struct lf_scsi_task *task, const uint8_t *bhs)
 {
-	uint32_t expected = task->length, residual = get_be32(bhs + 44);
+	uint32_t expected = task->length, residual = lf_get_be32(bhs + 44);
 	task->overflow = bhs[1] & 0x04;
 	if (bhs[1] & 0x02) {
 		if (residual > task->length || (bhs[1] & 0x04))
@@ -66,7 +66,7 @@ static bool note_residual(struct lf_initiator *session, struct lf_scsi_task *tas
 struct lf_scsi_task *lf_initiator_data_in_task(
 	struct lf_initiator *session, const uint8_t *bhs, uint32_t length)
 {
-	uint32_t tag = get_be32(bhs + 16), offset = get_be32(bhs + 40);
+	uint32_t tag = lf_get_be32(bhs + 16), offset = lf_get_be32(bhs + 40);
 	struct lf_scsi_task *task = find_task(session, tag);
 	if (!task || task->direction != LF_DATA_IN)
 		lf_initiator_fail(session, "Data-In for tag %x, which reads nothing", tag);
@@ -83,10 +83,10 @@ bool lf_initiator_data_in(struct lf_initiator *session, const uint8_t *bhs, stru
 	bool has_status = bhs[1] & 0x01;
 	if (!note_numbers(session, bhs, has_status))
 		return false;
-	if (get_be32(bhs + 36) != task->data_sn++)
+	if (lf_get_be32(bhs + 36) != task->data_sn++)
 		return lf_initiator_fail(
-			session, "tag %x: DataSN %u is out of order", task->tag, get_be32(bhs + 36));
-	task->moved += get_be24(bhs + 5);
+			session, "tag %x: DataSN %u is out of order", task->tag, lf_get_be32(bhs + 36));
+	task->moved += lf_get_be24(bhs + 5);
 	if (!has_status)
 		return true;
 	if (!(bhs[1] & 0x80))
@@ -101,12 +101,12 @@ bool lf_initiator_data_in(struct lf_initiator *session, const uint8_t *bhs, stru
 static bool take_response(
 	struct lf_initiator *session, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
-	struct lf_scsi_task *task = find_task(session, get_be32(bhs + 16));
+	struct lf_scsi_task *task = find_task(session, lf_get_be32(bhs + 16));
 	uint32_t sense;
 	if (!note_numbers(session, bhs, true))
 		return false;
 	if (!task)
-		return lf_initiator_fail(session, "SCSI Response for unknown tag %x", get_be32(bhs + 16));
+		return lf_initiator_fail(session, "SCSI Response for unknown tag %x", lf_get_be32(bhs + 16));
 	task->response = bhs[2];
 	task->status = bhs[3];
 	if (length >= 2) {
@@ -126,14 +126,14 @@ void lf_initiator_queue_data_out(struct lf_initiator *session, const struct lf_s
 	uint32_t offset, uint32_t length, uint32_t transfer_tag, uint64_t lun)
 {
 	uint8_t bhs[LF_BHS_LENGTH] = {0x05};
-	put_be64(bhs + 8, lun);
-	put_be32(bhs + 16, task->tag);
-	put_be32(bhs + 20, transfer_tag);
+	lf_put_be64(bhs + 8, lun);
+	lf_put_be32(bhs + 16, task->tag);
+	lf_put_be32(bhs + 20, transfer_tag);
 	for (uint32_t data_sn = 0; length; data_sn++) {
 		uint32_t part = length < session->max_send_bytes ? length : session->max_send_bytes;
 		bhs[1] = part == length ? 0x80 : 0;
-		put_be32(bhs + 36, data_sn);
-		put_be32(bhs + 40, offset);
+		lf_put_be32(bhs + 36, data_sn);
+		lf_put_be32(bhs + 40, offset);
 		lf_initiator_queue(session, bhs, task->buffer + offset, part);
 		offset += part;
 		length -= part;
@@ -142,29 +142,31 @@ void lf_initiator_queue_data_out(struct lf_initiator *session, const struct lf_s
 
 static bool take_r2t(struct lf_initiator *session, const uint8_t *bhs)
 {
-	struct lf_scsi_task *task = find_task(session, get_be32(bhs + 16));
-	uint32_t offset = get_be32(bhs + 40), length = get_be32(bhs + 44);
+	struct lf_scsi_task *task = find_task(session, lf_get_be32(bhs + 16));
+	uint32_t offset = lf_get_be32(bhs + 40), length = lf_get_be32(bhs + 44);
 	if (!note_numbers(session, bhs, false))
 		return false;
 	if (!task || task->direction != LF_DATA_OUT)
-		return lf_initiator_fail(session, "R2T for tag %x, which writes nothing", get_be32(bhs + 16));
-	if (get_be32(bhs + 36) != task->data_sn++)
 		return lf_initiator_fail(
-			session, "tag %x: R2TSN %u is out of order", task->tag, get_be32(bhs + 36));
+			session, "R2T for tag %x, which writes nothing", lf_get_be32(bhs + 16));
+	if (lf_get_be32(bhs + 36) != task->data_sn++)
+		return lf_initiator_fail(
+			session, "tag %x: R2TSN %u is out of order", task->tag, lf_get_be32(bhs + 36));
 	if (offset != task->solicited || length == 0 || length > task->length - offset ||
 		length > session->max_burst_bytes)
 		return lf_initiator_fail(session,
 			"tag %x: R2T for %u bytes at %u; %u of %u were asked for before", task->tag, length,
 			offset, task->solicited, task->length);
 	task->solicited += length;
-	lf_initiator_queue_data_out(session, task, offset, length, get_be32(bhs + 20), get_be64(bhs + 8));
+	lf_initiator_queue_data_out(
+		session, task, offset, length, lf_get_be32(bhs + 20), lf_get_be64(bhs + 8));
 	return true;
 }
 
 static bool take_nop_in(struct lf_initiator *session, const uint8_t *bhs)
 {
 	uint8_t answer[LF_BHS_LENGTH] = {0x40, 0x80};
-	uint32_t tag = get_be32(bhs + 16);
+	uint32_t tag = lf_get_be32(bhs + 16);
 	if (!note_numbers(session, bhs, tag != NO_TAG))
 		return false;
 	if (tag != NO_TAG && tag == session->control_tag) {
@@ -172,12 +174,12 @@ static bool take_nop_in(struct lf_initiator *session, const uint8_t *bhs)
 		session->control_answered = true;
 		return true;
 	}
-	if (get_be32(bhs + 20) == NO_TAG)
+	if (lf_get_be32(bhs + 20) == NO_TAG)
 		return tag == NO_TAG || lf_initiator_fail(session, "NOP-In for unknown tag %x", tag);
 	memcpy(answer + 8, bhs + 8, 8);
-	put_be32(answer + 16, NO_TAG);
+	lf_put_be32(answer + 16, NO_TAG);
 	memcpy(answer + 20, bhs + 20, 4);
-	put_be32(answer + 24, session->cmd_sn);
+	lf_put_be32(answer + 24, session->cmd_sn);
 	lf_initiator_queue(session, answer, NULL, 0);
 	return true;
 }
@@ -202,8 +204,9 @@ bool lf_initiator_pdu(struct lf_initiator *session, const uint8_t *bhs, const ui
 	case 0x26:
 		if (!note_numbers(session, bhs, true))
 			return false;
-		if (get_be32(bhs + 16) != session->control_tag)
-			return lf_initiator_fail(session, "an answer for unknown tag %x", get_be32(bhs + 16));
+		if (lf_get_be32(bhs + 16) != session->control_tag)
+			return lf_initiator_fail(
+				session, "an answer for unknown tag %x", lf_get_be32(bhs + 16));
 		memcpy(session->control_bhs, bhs, LF_BHS_LENGTH);
 		session->control_answered = true;
 		return true;
@@ -243,8 +246,8 @@ bool lf_initiator_exchange(struct lf_initiator *session, uint8_t *bhs, const cha
 {
 	session->control_tag = UINT32_C(0xfffffff1);
 	session->control_answered = false;
-	put_be32(bhs + 16, session->control_tag);
-	put_be32(bhs + 24, session->cmd_sn);
+	lf_put_be32(bhs + 16, session->control_tag);
+	lf_put_be32(bhs + 24, session->cmd_sn);
 	lf_initiator_queue(session, bhs, NULL, 0);
 	for (int turns = 0; !session->control_answered; turns++) {
 		uint64_t before = session->pdus_in;
@@ -262,7 +265,7 @@ bool lf_initiator_exchange(struct lf_initiator *session, uint8_t *bhs, const cha
 bool lf_initiator_ping(struct lf_initiator *session)
 {
 	uint8_t bhs[LF_BHS_LENGTH] = {0x40, 0x80};
-	put_be32(bhs + 20, NO_TAG);
+	lf_put_be32(bhs + 20, NO_TAG);
 	return lf_initiator_exchange(session, bhs, "NOP-Out");
 }
 
@@ -271,10 +274,10 @@ bool lf_initiator_manage(struct lf_initiator *session, uint8_t function, uint64_
 {
 	uint8_t bhs[LF_BHS_LENGTH] = {0x42};
 	bhs[1] = 0x80 | function;
-	put_be64(bhs + 8, lun);
-	put_be32(bhs + 20, referenced ? referenced->tag : NO_TAG);
+	lf_put_be64(bhs + 8, lun);
+	lf_put_be32(bhs + 20, referenced ? referenced->tag : NO_TAG);
 	if (referenced)
-		put_be32(bhs + 32, referenced->cmd_sn);
+		lf_put_be32(bhs + 32, referenced->cmd_sn);
 	if (!lf_initiator_exchange(session, bhs, "task management"))
 		return false;
 	*response = session->control_bhs[2];

@@ -2,7 +2,7 @@
 /* scsi.c: CDBs, sense data, and what a unit says of itself. */
 #include <string.h>
 
-#include "tests/initiator/bytes.h"
+#include "platform/bytes.h"
 #include "tests/initiator/scsi.h"
 
 uint32_t lf_scsi_sense(const struct lf_scsi_task *task)
@@ -22,8 +22,8 @@ static void set_transfer(struct lf_scsi_task *task, uint8_t opcode, uint64_t lba
 {
 	memset(task->cdb, 0, sizeof(task->cdb));
 	task->cdb[0] = opcode;
-	put_be64(task->cdb + 2, lba);
-	put_be32(task->cdb + 10, blocks);
+	lf_put_be64(task->cdb + 2, lba);
+	lf_put_be32(task->cdb + 10, blocks);
 	task->buffer = buffer;
 	task->length = length;
 }
@@ -51,13 +51,13 @@ void lf_scsi_flush(struct lf_scsi_task *task)
 void lf_scsi_unmap(struct lf_scsi_task *task, uint64_t lba, uint32_t blocks, uint8_t *buffer)
 {
 	set_transfer(task, 0x42, 0, 0, buffer, 24);
-	put_be16(task->cdb + 7, 24);
+	lf_put_be16(task->cdb + 7, 24);
 	task->direction = LF_DATA_OUT;
 	memset(buffer, 0, 24);
-	put_be16(buffer, 22);
-	put_be16(buffer + 2, 16);
-	put_be64(buffer + 8, lba);
-	put_be32(buffer + 16, blocks);
+	lf_put_be16(buffer, 22);
+	lf_put_be16(buffer + 2, 16);
+	lf_put_be64(buffer + 8, lba);
+	lf_put_be32(buffer + 16, blocks);
 }
 
 static bool inquire_page(struct lf_initiator *session, uint64_t lun, uint8_t page, uint8_t *buffer,
@@ -66,7 +66,7 @@ static bool inquire_page(struct lf_initiator *session, uint64_t lun, uint8_t pag
 	struct lf_scsi_task task = {
 		.lun = lun, .cdb = {0x12, 0x01, page}, .direction = LF_DATA_IN, .buffer = buffer};
 	task.length = size;
-	put_be16(task.cdb + 3, size);
+	lf_put_be16(task.cdb + 3, size);
 	if (!lf_initiator_run(session, &task))
 		return false;
 	*length = task.response == 0 && task.status == 0 ? task.moved : 0;
@@ -108,8 +108,8 @@ bool lf_unit_probe(struct lf_initiator *session, uint64_t lun, struct lf_unit *u
 		return false;
 	if (capacity.moved < 16)
 		return lf_initiator_fail(session, "READ CAPACITY(16): %u bytes", capacity.moved);
-	unit->block_count = get_be64(data) + 1;
-	unit->block_size = get_be32(data + 8);
+	unit->block_count = lf_get_be64(data) + 1;
+	unit->block_size = lf_get_be32(data + 8);
 	unit->can_unmap = data[14] & 0x80;
 	unit->unmapped_reads_zero = data[14] & 0x40;
 	unit->unmap_granularity_blocks = 1;
@@ -117,10 +117,10 @@ bool lf_unit_probe(struct lf_initiator *session, uint64_t lun, struct lf_unit *u
 		return lf_initiator_fail(session, "a block of %u bytes", unit->block_size);
 	if (!inquire_page(session, lun, 0xb0, data, sizeof(data), &length))
 		return false;
-	if (length >= 36 && get_be32(data + 28))
-		unit->unmap_granularity_blocks = get_be32(data + 28);
+	if (length >= 36 && lf_get_be32(data + 28))
+		unit->unmap_granularity_blocks = lf_get_be32(data + 28);
 	if (length >= 36 && (data[32] & 0x80))
-		unit->unmap_alignment_blocks = get_be32(data + 32) & 0x7fffffff;
+		unit->unmap_alignment_blocks = lf_get_be32(data + 32) & 0x7fffffff;
 	if (!inquire_page(session, lun, 0xb2, data, sizeof(data), &length))
 		return false;
 	unit->can_unmap = unit->can_unmap && length >= 6 && (data[5] & 0x80); /* LBPU */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "tests/initiator/bytes.h"
+#include "platform/bytes.h"
 #include "tests/initiator/initiator.h"
 
 #define SEGMENTS_MAX 768
@@ -47,7 +47,7 @@ void lf_initiator_queue(struct lf_initiator *session, const uint8_t *bhs, const 
 		grow_out(session);
 	out = &session->out[(session->out_head + session->out_count++) % session->out_size];
 	memcpy(out->bhs, bhs, LF_BHS_LENGTH);
-	put_be24(out->bhs + 5, length);
+	lf_put_be24(out->bhs + 5, length);
 	out->data = data;
 	out->length = length;
 	session->pdus_out++;
@@ -66,7 +66,7 @@ static size_t gather(struct lf_initiator *session, struct iovec *segments)
 			{(void *)(uintptr_t)padding, -out->length & 3u}};
 		/* Acknowledged as late as possible: the target frees what it kept for us. */
 		if (i || skip == 0)
-			put_be32(out->bhs + 28, session->exp_stat_sn);
+			lf_put_be32(out->bhs + 28, session->exp_stat_sn);
 		for (int part = 0; part < 3; part++) {
 			if (skip >= parts[part].iov_len) {
 				skip -= (uint32_t)parts[part].iov_len;
@@ -144,11 +144,11 @@ static void send_command(struct lf_initiator *session, struct lf_scsi_task *task
 		session->tag_generation = LF_TASKS_MAX;
 	task->tag = session->tag_generation | slot;
 	session->tasks[slot] = task;
-	put_be64(bhs + 8, task->lun);
-	put_be32(bhs + 16, task->tag);
-	put_be32(bhs + 20, task->length);
+	lf_put_be64(bhs + 8, task->lun);
+	lf_put_be32(bhs + 16, task->tag);
+	lf_put_be32(bhs + 20, task->length);
 	task->cmd_sn = session->cmd_sn++;
-	put_be32(bhs + 24, task->cmd_sn);
+	lf_put_be32(bhs + 24, task->cmd_sn);
 	memcpy(bhs + 32, task->cdb, sizeof(task->cdb));
 	if (task->direction == LF_DATA_OUT) {
 		bhs[1] |= 0x20;
@@ -200,7 +200,7 @@ static uint32_t take_data_in(
 	uint32_t now = smaller(length, there - LF_BHS_LENGTH);
 	if (!task)
 		return 0;
-	session->fill_offset = get_be32(bhs + 40);
+	session->fill_offset = lf_get_be32(bhs + 40);
 	memcpy(task->buffer + session->fill_offset, bhs + LF_BHS_LENGTH, now);
 	if (now < length) {
 		memcpy(session->fill_bhs, bhs, LF_BHS_LENGTH);
@@ -219,7 +219,7 @@ static bool take_pdus(struct lf_initiator *session)
 	uint32_t at = 0;
 	while (!session->filling && session->stage_length - at >= LF_BHS_LENGTH) {
 		const uint8_t *bhs = session->stage + at;
-		uint32_t there = session->stage_length - at, data = get_be24(bhs + 5), header, used;
+		uint32_t there = session->stage_length - at, data = lf_get_be24(bhs + 5), header, used;
 		header = LF_BHS_LENGTH + bhs[4] * 4u;
 		if (data > session->max_receive_bytes)
 			return lf_initiator_fail(session, "a data segment of %u bytes, we take %u", data,

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/initiator/bytes.h"
+#include "platform/bytes.h"
 #include "tests/initiator/meter.h"
 #include "tests/initiator/soak.h"
 #include "tests/initiator/stamp.h"
@@ -44,9 +44,9 @@ static void make_idle(struct soak *soak, struct soak_io *io)
 /* Our own LUN has to be in the list while the unit is there. */
 static bool luns_are_right(struct soak *soak, const struct soak_io *io)
 {
-	uint32_t length = io->task.moved >= 8 ? get_be32(io->buffer) : 0;
+	uint32_t length = io->task.moved >= 8 ? lf_get_be32(io->buffer) : 0;
 	for (uint32_t at = 8; at + 8 <= io->task.moved && at < 8 + length; at += 8)
-		if (get_be64(io->buffer + at) == soak->unit.lun)
+		if (lf_get_be64(io->buffer + at) == soak->unit.lun)
 			return true;
 	if (soak->options->may_go)
 		return true;
@@ -130,7 +130,7 @@ static void prepare_luns(struct soak_io *io)
 {
 	memset(io->task.cdb, 0, sizeof(io->task.cdb));
 	io->task.cdb[0] = 0xa0;
-	put_be32(io->task.cdb + 6, LUNS_BYTES);
+	lf_put_be32(io->task.cdb + 6, LUNS_BYTES);
 	io->task.direction = LF_DATA_IN;
 	io->task.buffer = io->buffer;
 	io->task.length = LUNS_BYTES;

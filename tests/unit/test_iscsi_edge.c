@@ -160,7 +160,7 @@ static void send_pdu(struct peer *peer, uint8_t *bhs, const void *data, uint32_t
 {
 	static const uint8_t zeros[4];
 
-	iscsi_put24(bhs + ISCSI_AT_DATA_LENGTH, length);
+	lf_put_be24(bhs + ISCSI_AT_DATA_LENGTH, length);
 	if (send(peer->fd, bhs, ISCSI_BHS_LENGTH, MSG_NOSIGNAL) < 0 ||
 		send(peer->fd, data, length, MSG_NOSIGNAL) < 0 ||
 		send(peer->fd, zeros, iscsi_pad(length), MSG_NOSIGNAL) < 0)
@@ -176,7 +176,7 @@ static uint32_t receive(struct peer *peer)
 	if (peer->length > 0 &&
 		recv(peer->fd, peer->data, peer->length + iscsi_pad(peer->length), MSG_WAITALL) <= 0)
 		return 0xff;
-	peer->max_cmd_sn = iscsi_get32(peer->bhs + ISCSI_AT_MAX_CMD_SN);
+	peer->max_cmd_sn = lf_get_be32(peer->bhs + ISCSI_AT_MAX_CMD_SN);
 	return iscsi_opcode(peer->bhs);
 }
 
@@ -196,13 +196,13 @@ static void login_send(struct peer *peer, uint8_t isid)
 
 	bhs[ISCSI_AT_ISID] = 0x80;
 	bhs[ISCSI_AT_ISID + 5] = isid;
-	iscsi_put32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
+	lf_put_be32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
 	send_pdu(peer, bhs, text, sizeof(text) - 1);
 }
 
 static bool login_received(struct peer *peer)
 {
-	return receive(peer) == ISCSI_LOGIN_RESPONSE && iscsi_get16(peer->bhs + ISCSI_AT_LOGIN_STATUS) == 0;
+	return receive(peer) == ISCSI_LOGIN_RESPONSE && lf_get_be16(peer->bhs + ISCSI_AT_LOGIN_STATUS) == 0;
 }
 
 static struct peer *session(const struct stage *stage, uint8_t isid)
@@ -225,11 +225,11 @@ static void command(struct peer *peer, uint32_t itt, uint8_t opcode, uint32_t lb
 
 	bhs[ISCSI_AT_FLAGS] |= opcode == 0x28 ? ISCSI_COMMAND_READ : opcode == 0x2a ? ISCSI_COMMAND_WRITE : 0;
 	cdb[0] = opcode;
-	iscsi_put32(cdb + 2, lba);
-	iscsi_put16(cdb + 7, blocks);
-	iscsi_put32(bhs + ISCSI_AT_ITT, itt);
-	iscsi_put32(bhs + ISCSI_AT_EDTL, blocks * 512u);
-	iscsi_put32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn++);
+	lf_put_be32(cdb + 2, lba);
+	lf_put_be16(cdb + 7, blocks);
+	lf_put_be32(bhs + ISCSI_AT_ITT, itt);
+	lf_put_be32(bhs + ISCSI_AT_EDTL, blocks * 512u);
+	lf_put_be32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn++);
 	send_pdu(peer, bhs, NULL, 0);
 }
 
@@ -249,7 +249,7 @@ static void answer_r2t(struct peer *peer)
 {
 	static const uint8_t zeros[65536];
 	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_DATA_OUT, ISCSI_FINAL};
-	uint32_t length = iscsi_get32(peer->bhs + ISCSI_AT_DESIRED_LENGTH);
+	uint32_t length = lf_get_be32(peer->bhs + ISCSI_AT_DESIRED_LENGTH);
 
 	memcpy(bhs + ISCSI_AT_ITT, peer->bhs + ISCSI_AT_ITT, 8);
 	memcpy(bhs + ISCSI_AT_OFFSET, peer->bhs + ISCSI_AT_OFFSET, 4);
@@ -261,9 +261,9 @@ static void task_management(struct peer *peer, uint8_t function, uint32_t refere
 	uint8_t bhs[ISCSI_BHS_LENGTH] = {
 		ISCSI_TASK_MANAGEMENT | ISCSI_IMMEDIATE, (uint8_t)(ISCSI_FINAL | function)};
 
-	iscsi_put32(bhs + ISCSI_AT_ITT, 0x7000);
-	iscsi_put32(bhs + ISCSI_AT_RTT, referenced);
-	iscsi_put32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
+	lf_put_be32(bhs + ISCSI_AT_ITT, 0x7000);
+	lf_put_be32(bhs + ISCSI_AT_RTT, referenced);
+	lf_put_be32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
 	send_pdu(peer, bhs, NULL, 0);
 }
 
@@ -376,7 +376,7 @@ TEST(iscsi_abort_of_what_hangs)
 	CHECK(silent(peer));
 	let_go(&stage);
 	CHECK_EQ(receive(peer), ISCSI_DATA_IN);
-	CHECK_EQ(iscsi_get32(peer->bhs + ISCSI_AT_ITT), 3);
+	CHECK_EQ(lf_get_be32(peer->bhs + ISCSI_AT_ITT), 3);
 	peer_close(peer);
 	stage_stop(&stage, 1000);
 	stage_close(&stage);

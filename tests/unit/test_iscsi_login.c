@@ -23,8 +23,8 @@ static void request(uint8_t *bhs, unsigned flags)
 	bhs[0] = ISCSI_LOGIN | ISCSI_IMMEDIATE;
 	bhs[ISCSI_AT_FLAGS] = (uint8_t)flags;
 	bhs[ISCSI_AT_ISID] = 0x80;
-	iscsi_put32(bhs + ISCSI_AT_ITT, 0x1234);
-	iscsi_put32(bhs + ISCSI_AT_CMD_SN, 77);
+	lf_put_be32(bhs + ISCSI_AT_ITT, 0x1234);
+	lf_put_be32(bhs + ISCSI_AT_CMD_SN, 77);
 }
 
 static enum iscsi_login_verdict send_text(
@@ -63,8 +63,8 @@ TEST(iscsi_login_in_one_request)
 	lf_iscsi_login_init(&login, &terms);
 	CHECK_EQ(SEND(&login, OPERATIONAL | TO_FULL, WHO WHAT "SessionType=Normal\0"), ISCSI_LOGIN_FINISH);
 	CHECK_EQ(response_flags(&login), OPERATIONAL | TO_FULL);
-	CHECK_EQ(iscsi_get16(login.response + ISCSI_AT_LOGIN_STATUS), 0);
-	CHECK_EQ(iscsi_get32(login.response + ISCSI_AT_ITT), 0x1234);
+	CHECK_EQ(lf_get_be16(login.response + ISCSI_AT_LOGIN_STATUS), 0);
+	CHECK_EQ(lf_get_be32(login.response + ISCSI_AT_ITT), 0x1234);
 	CHECK_EQ(login.cmd_sn, 77);
 	CHECK_STR(login.initiator, "iqn.2001-04.com.example:host");
 	CHECK(answered(&login, "TargetPortalGroupTag", "3"));
@@ -116,9 +116,9 @@ static void refused(unsigned line, unsigned flags, const char *text, size_t leng
 	snprintf(what, sizeof(what), "line %u", line);
 	lf_iscsi_login_init(&login, &terms);
 	if (send_text(&login, flags, text, length) != ISCSI_LOGIN_REFUSE ||
-		iscsi_get16(login.response + ISCSI_AT_LOGIN_STATUS) != status)
+		lf_get_be16(login.response + ISCSI_AT_LOGIN_STATUS) != status)
 		lf_test_fail(__FILE__, (int)line, "%s: status %04x, expected %04x", what,
-			iscsi_get16(login.response + ISCSI_AT_LOGIN_STATUS), status);
+			lf_get_be16(login.response + ISCSI_AT_LOGIN_STATUS), status);
 	lf_iscsi_login_fini(&login);
 }
 
@@ -178,7 +178,7 @@ TEST(iscsi_login_stays_who_it_was)
 		if (wrong == 0)
 			bhs[ISCSI_AT_ISID + 5] = 1;
 		else if (wrong == 1)
-			iscsi_put16(bhs + ISCSI_AT_CID, 9);
+			lf_put_be16(bhs + ISCSI_AT_CID, 9);
 		CHECK_EQ(lf_iscsi_login_request(&login, bhs, again, name ? sizeof(again) - 1 : 0),
 			ISCSI_LOGIN_REFUSE);
 		CHECK_EQ(login.refusal, ISCSI_LOGIN_INITIATOR_ERROR);

@@ -10,15 +10,15 @@ TEST(iscsi_fields_are_big_endian)
 {
 	uint8_t bytes[8] = {0};
 
-	iscsi_put64(bytes, 0x0102030405060708);
+	lf_put_be64(bytes, 0x0102030405060708);
 	CHECK_EQ(bytes[0], 1);
 	CHECK_EQ(bytes[7], 8);
-	CHECK_EQ(iscsi_get64(bytes), 0x0102030405060708);
-	CHECK_EQ(iscsi_get32(bytes + 1), 0x02030405);
-	CHECK_EQ(iscsi_get24(bytes + 1), 0x020304);
-	CHECK_EQ(iscsi_get16(bytes + 1), 0x0203);
-	iscsi_put24(bytes, 0xfffefdfc);
-	CHECK_EQ(iscsi_get32(bytes), 0xfefdfc04);
+	CHECK_EQ(lf_get_be64(bytes), 0x0102030405060708);
+	CHECK_EQ(lf_get_be32(bytes + 1), 0x02030405);
+	CHECK_EQ(lf_get_be24(bytes + 1), 0x020304);
+	CHECK_EQ(lf_get_be16(bytes + 1), 0x0203);
+	lf_put_be24(bytes, 0xfffefdfc);
+	CHECK_EQ(lf_get_be32(bytes), 0xfefdfc04);
 	CHECK_EQ(iscsi_pad(0), 0);
 	CHECK_EQ(iscsi_pad(1), 3);
 	CHECK_EQ(iscsi_pad(4), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bytes.h: big-endian fields of CDBs, parameter lists and replies. */
-#ifndef LF_CORE_BYTES_H
-#define LF_CORE_BYTES_H
+/* bytes.h: big-endian numbers at any alignment, as CDBs, replies and PDUs hold them. */
+#ifndef LF_PLATFORM_BYTES_H
+#define LF_PLATFORM_BYTES_H
 
 #include <stdint.h>
 
