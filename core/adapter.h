@@ -19,7 +19,8 @@ struct lf_adapter_options {
 
 /* PASSIVE_LEVEL. NULL when memory is short. */
 struct lf_adapter *lf_adapter_create(const struct lf_adapter_options *options);
-/* Every nexus was closed and every unit freed. */
+/* Every nexus was closed, every unit freed, and no thread is in the core any more, not even on its way out of
+ * done. */
 void lf_adapter_destroy(struct lf_adapter *adapter);
 
 /* Predicate and count of what somebody waits for; the core's own. */

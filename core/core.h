@@ -146,6 +146,7 @@ struct lf_itl {
 	struct lf_nexus *nexus;
 	struct lf_link link;       /* in lu->itls; lu->lock */
 	struct lf_link nexus_link; /* in nexus->itls; adapter->lock */
+	bool struck;               /* task management marked a task of it; adapter->lock */
 };
 
 struct lf_nexus {
@@ -259,6 +260,8 @@ bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua);
 void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua);
 /* Raises it for every nexus of the unit except one (NULL: for all). */
 void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
+/* Likewise, but only for nexuses whose tasks were marked. adapter->lock is held. */
+void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
 /* The itl of a request's nexus with its unit; the request is in flight. */
 struct lf_itl *lf_request_itl(const struct lf_request *request);
 
@@ -314,14 +317,23 @@ void lf_check_leave_done(void);
 
 /* ---- Internal between adapter.c, nexus.c, lu.c, task.c, wait.c, tmf.c ---- */
 
+static inline bool lf_lu_is_leaving(const struct lf_lu *lu)
+{
+	return (lf_atomic_load_u32(&lu->gate) & LF_GATE_LEAVING) != 0;
+}
+
 /* All lanes stopped: nobody begins, finishes or retires a task. adapter->lock is held. */
 void lf_lanes_stop(struct lf_adapter *adapter);
 void lf_lanes_go(struct lf_adapter *adapter);
 
 /* The itl for a LUN: the nexus's absent one where there is no unit. Under a lane's lock. */
 struct lf_itl *lf_itl_find(struct lf_nexus *nexus, uint64_t lun);
-/* Connects nexus and unit, both of which stay; false when memory is short. adapter->lock is held. */
-bool lf_itl_add_locked(struct lf_nexus *nexus, struct lf_lu *lu);
+/*
+ * Connect nexus and unit, both of which stay: prepare allocates, false when memory is short; commands find
+ * the unit once it is shown. adapter->lock is held.
+ */
+bool lf_itl_prepare_locked(struct lf_nexus *nexus, struct lf_lu *lu);
+void lf_itls_show_locked(struct lf_lu *lu);
 void lf_itl_free_locked(struct lf_itl *itl);
 /* Takes the unit out of the nexus's table; the itl lives on. Lanes are stopped. */
 void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun);

@@ -72,7 +72,10 @@ struct lf_store_ops {
 	enum lf_error (*open)(const struct lf_source *source, struct lf_store **store,
 		struct lf_store_info *info, struct lf_message *message);
 	void (*submit)(struct lf_store *store, struct lf_io *io);
-	/* A hint that nobody waits for io any more; io->done still comes, but never from within. May be NULL.
+	/*
+	 * A hint that nobody waits for io any more; io->done still comes, but never from within. Called under
+	 * locks of the core's, so it calls nothing back, and perhaps for an io that is not, or not yet, or no
+	 * longer at the store, which therefore compares pointers and looks into none. May be NULL.
 	 */
 	void (*cancel)(struct lf_store *store, struct lf_io *io);
 	void (*close)(struct lf_store *store); /* nothing is in flight */

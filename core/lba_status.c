@@ -36,13 +36,16 @@ static void finish(struct lf_request *request, uint32_t count)
 	lf_reply_finish(request, HEADER + (uint64_t)count * DESCRIPTOR);
 }
 
-/* A block is deallocated only when all of it is; what the store cannot tell is mapped. Returns blocks. */
+/*
+ * A block is deallocated only when all of it is; what the store cannot tell is mapped, and so is every block
+ * of a unit that does not unmap (SBC-4 4.7.2). Returns blocks.
+ */
 static uint32_t describe_run(const struct lf_lu *lu, const struct lf_io *io, uint8_t *status)
 {
 	uint64_t block_mask = lu->info.block_size - 1, blocks = io->length_bytes >> lu->block_shift;
 
 	*status = STATUS_MAPPED;
-	if (io->error == LF_OK && !io->mapped && blocks > 0)
+	if (io->error == LF_OK && !io->mapped && blocks > 0 && lu->info.can_unmap)
 		*status = STATUS_DEALLOCATED;
 	else
 		blocks = (io->length_bytes + block_mask) >> lu->block_shift;

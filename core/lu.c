@@ -89,20 +89,21 @@ static void lf_inventory_changed_locked(struct lf_adapter *adapter, const struct
 	lf_list_each(link, after, &adapter->targets[about->target].lus)
 	{
 		struct lf_lu *lu = lf_container(link, struct lf_lu, link);
-		if (lu != about)
+		if (lu != about && !lf_lu_is_leaving(lu))
 			lf_ua_raise(lu, LF_UA_REPORTED_LUNS_CHANGED, NULL);
 	}
 }
 
-/* Shows the unit to every nexus of its target; takes it back when memory is short. */
+/* Shows the unit to every nexus of its target, or to none when memory is short. */
 static bool lf_lu_show_locked(struct lf_adapter *adapter, struct lf_lu *lu)
 {
 	lf_list_each(link, after, &adapter->nexuses)
 	{
 		struct lf_nexus *nexus = lf_container(link, struct lf_nexus, link);
-		if (nexus->target == lu->target && !lf_itl_add_locked(nexus, lu))
+		if (nexus->target == lu->target && !lf_itl_prepare_locked(nexus, lu))
 			return false;
 	}
+	lf_itls_show_locked(lu);
 	return true;
 }
 
@@ -164,7 +165,6 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	enum lf_error error = lf_lun_take_locked(target, options->lun, &lu->lun);
 	if (error == LF_OK && !lf_lu_show_locked(adapter, lu)) {
 		error = LF_E_NO_MEMORY;
-		lf_lu_hide_locked(adapter, lu);
 		lf_list_each(link, after, &lu->itls)
 			lf_itl_free_locked(lf_container(link, struct lf_itl, link));
 		lf_lun_give_locked(target, lu->lun);
@@ -186,7 +186,8 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 		lf_message_set(
 			message, "LUN %u is too high: the last one is %u", options->lun, LF_LUNS_MAX - 1);
 	else
-		lf_message_set(message, "no room for another device: disconnect one");
+		lf_message_set(message, "no %s for another device: disconnect one",
+			error == LF_E_NO_MEMORY ? "memory" : "address");
 	return error;
 }
 
@@ -203,8 +204,7 @@ void lf_lu_remove(struct lf_lu *lu, struct lf_removal *removal)
 	struct lf_adapter *adapter = lu->adapter;
 
 	lf_lock(&adapter->lock);
-	lf_assert(lf_link_in_list(&lu->link));
-	lf_list_remove(&lu->link);
+	lf_assert(!lf_lu_is_leaving(lu));
 	lf_lu_hide_locked(adapter, lu);
 	lf_inventory_changed_locked(adapter, lu);
 	removal->waiter = (struct lf_waiter){.lu = lu, .fire = lf_lu_left};
@@ -220,7 +220,8 @@ void lf_lu_free(struct lf_lu *lu)
 	struct lf_adapter *adapter = lu->adapter;
 
 	lf_lock(&adapter->lock);
-	lf_assert(!lf_link_in_list(&lu->link) && lf_list_empty(&lu->queue));
+	lf_assert(lf_lu_is_leaving(lu) && lf_list_empty(&lu->queue));
+	lf_list_remove(&lu->link);
 	lf_list_each(link, after, &lu->itls) lf_itl_free_locked(lf_container(link, struct lf_itl, link));
 	lf_lun_give_locked(&adapter->targets[lu->target], lu->lun);
 	lf_unlock(&adapter->lock);

@@ -30,21 +30,28 @@ struct lf_itl *lf_itl_find(struct lf_nexus *nexus, uint64_t lun)
 	return itl == NULL ? &nexus->absent : itl;
 }
 
-bool lf_itl_add_locked(struct lf_nexus *nexus, struct lf_lu *lu)
+/* The part of the nexus's table that holds the unit's address. */
+static bool lf_chunk_prepare_locked(struct lf_nexus *nexus, uint32_t lun)
 {
-	struct lf_itl ***chunk = &nexus->chunks[lu->lun / LF_LUN_CHUNK];
-	struct lf_itl **fresh = NULL;
+	struct lf_itl ***chunk = &nexus->chunks[lun / LF_LUN_CHUNK];
 
-	if (*chunk == NULL) {
-		fresh = lf_alloc(LF_LUN_CHUNK * sizeof(struct lf_itl *));
-		if (fresh == NULL)
-			return false;
-	}
-	struct lf_itl *itl = lf_alloc(sizeof(*itl));
-	if (itl == NULL) {
-		lf_free(fresh);
+	if (*chunk != NULL)
+		return true;
+	struct lf_itl **fresh = lf_alloc(LF_LUN_CHUNK * sizeof(struct lf_itl *));
+	if (fresh == NULL)
 		return false;
-	}
+	lf_lanes_stop(nexus->adapter);
+	*chunk = fresh;
+	lf_lanes_go(nexus->adapter);
+	return true;
+}
+
+bool lf_itl_prepare_locked(struct lf_nexus *nexus, struct lf_lu *lu)
+{
+	struct lf_itl *itl = lf_chunk_prepare_locked(nexus, lu->lun) ? lf_alloc(sizeof(*itl)) : NULL;
+
+	if (itl == NULL)
+		return false;
 	itl->lu = lu;
 	itl->nexus = nexus;
 	itl->attentions = 1u << LF_UA_POWER_ON;
@@ -53,12 +60,18 @@ bool lf_itl_add_locked(struct lf_nexus *nexus, struct lf_lu *lu)
 	lf_lock(&lu->lock);
 	lf_list_append(&lu->itls, &itl->link);
 	lf_unlock(&lu->lock);
-	lf_lanes_stop(nexus->adapter);
-	if (fresh != NULL)
-		*chunk = fresh;
-	(*chunk)[lu->lun % LF_LUN_CHUNK] = itl;
-	lf_lanes_go(nexus->adapter);
 	return true;
+}
+
+void lf_itls_show_locked(struct lf_lu *lu)
+{
+	lf_lanes_stop(lu->adapter);
+	lf_list_each(link, after, &lu->itls)
+	{
+		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
+		itl->nexus->chunks[lu->lun / LF_LUN_CHUNK][lu->lun % LF_LUN_CHUNK] = itl;
+	}
+	lf_lanes_go(lu->adapter);
 }
 
 void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun)
@@ -105,8 +118,13 @@ struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus
 	nexus->id = ++adapter->next_nexus_id;
 	lf_list_each(link, after, &adapter->targets[nexus->target].lus)
 	{
-		if (lf_itl_add_locked(nexus, lf_container(link, struct lf_lu, link)))
+		struct lf_lu *lu = lf_container(link, struct lf_lu, link);
+		if (lf_lu_is_leaving(lu))
 			continue;
+		if (lf_itl_prepare_locked(nexus, lu)) {
+			lf_itls_show_locked(lu);
+			continue;
+		}
 		lf_nexus_free_locked(nexus);
 		lf_unlock(&adapter->lock);
 		return NULL;
@@ -164,6 +182,17 @@ void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua)
 	lf_unlock(&nexus->adapter->lock);
 }
 
+static void lf_itl_raise_locked(struct lf_itl *itl, enum lf_ua ua)
+{
+	uint32_t covered = 1u << LF_UA_POWER_ON; /* 29/00 says reset, too (SPC-4 5.14) */
+
+	if (ua == LF_UA_RESET && (itl->attentions & covered))
+		return;
+	itl->attentions |= 1u << ua;
+	lf_atomic_or_u32(&itl->gate, LF_GATE_UNIT_ATTENTION);
+	lf_trace_unit_attention(itl->lu->lun, itl->nexus->id, lf_ua_sense(ua), 0);
+}
+
 void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 {
 	lf_lock(&lu->lock);
@@ -171,12 +200,21 @@ void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 	{
 		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
 		const struct lf_port *port = itl->nexus->port;
-		if (itl->nexus == except ||
-			(ua == LF_UA_REPORTED_LUNS_CHANGED && port != NULL && port->quiet_inventory))
-			continue;
-		itl->attentions |= 1u << ua;
-		lf_atomic_or_u32(&itl->gate, LF_GATE_UNIT_ATTENTION);
-		lf_trace_unit_attention(lu->lun, itl->nexus->id, lf_ua_sense(ua), 0);
+		bool quiet = ua == LF_UA_REPORTED_LUNS_CHANGED && port != NULL && port->quiet_inventory;
+		if (itl->nexus != except && !quiet)
+			lf_itl_raise_locked(itl, ua);
+	}
+	lf_unlock(&lu->lock);
+}
+
+void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
+{
+	lf_lock(&lu->lock);
+	lf_list_each(link, after, &lu->itls)
+	{
+		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
+		if (itl->nexus != except && itl->struck)
+			lf_itl_raise_locked(itl, ua);
 	}
 	lf_unlock(&lu->lock);
 }

@@ -17,7 +17,7 @@ void lf_request_sense(struct lf_lu *lu, struct lf_request *request)
 
 	if (lu->type == LF_LU_ABSENT)
 		sense = LF_SENSE(0x5, 0x25, 0x00);
-	else if (lf_ua_take(lf_request_itl(request), &ua))
+	else if (request->data_length > 0 && lf_ua_take(lf_request_itl(request), &ua))
 		sense = lf_ua_sense(ua);
 	uint32_t length = lf_sense_build(reply, request->cdb[1] & 0x01, sense);
 	lf_finish_reply(request, reply, length);

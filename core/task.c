@@ -8,7 +8,7 @@ static bool lf_begin_slow(struct lf_request *request)
 	struct lf_task *task = request->task;
 	enum lf_ua ua;
 
-	if (task->attribute > LF_TASK_HEAD_OF_QUEUE) { /* no ACA here: NORMACA is 0 */
+	if (task->attribute > LF_TASK_HEAD_OF_QUEUE && request->command != NULL) { /* NORMACA is 0 */
 		lf_sense_set(request, LF_SENSE(0x5, 0x24, 0x00));
 		return false;
 	}
@@ -199,12 +199,9 @@ void lf_finish(struct lf_request *request)
 	struct lf_adapter *adapter = request->nexus->adapter;
 	struct lf_task *task = request->task;
 	struct lf_lane *lane = &adapter->lanes[task->lane];
+	void *scratch = request->scratch;
 
 	lf_check_finish(request);
-	if (request->scratch != NULL) {
-		lf_scratch_put(request->lu, request->scratch);
-		request->scratch = NULL;
-	}
 	if (request->status == LF_STATUS_CHECK_CONDITION)
 		lf_trace_check_condition(request->lun, request->cdb[0], lf_sense_read(request), 0);
 	lf_trace_command_done(request->lun, request->tag, request->status, request->data_moved);
@@ -215,6 +212,8 @@ void lf_finish(struct lf_request *request)
 	lf_check_enter_done();
 	request->done(request);
 	lf_check_leave_done();
+	if (scratch != NULL)
+		lf_scratch_put(task->lu, scratch); /* after done, for it runs whoever waited for a buffer */
 	lf_task_retire(adapter, task);
 }
 

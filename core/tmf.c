@@ -2,25 +2,10 @@
 /* tmf.c: task management: aborts and resets mark tasks, and answer when the last of them has retired. */
 #include "core/core.h"
 
-/* Under the adapter's lock, when the tasks of one unit have ended, or when there were none. */
+/* Under the adapter's lock, when the tasks of one unit have ended. */
 static void lf_tmf_settle_locked(struct lf_waiter *waiter)
 {
-	struct lf_tmf *tmf = lf_container(waiter, struct lf_tmf, waiter);
-	struct lf_lu *lu = waiter->lu;
-
-	switch (tmf->function) {
-	case LF_TMF_LUN_RESET:
-	case LF_TMF_TARGET_RESET:
-		lf_atomic_store_u32(&lu->descriptor_sense, false);
-		lf_ua_raise(lu, LF_UA_RESET, NULL);
-		break;
-	case LF_TMF_CLEAR_TASK_SET:
-		lf_ua_raise(lu, LF_UA_COMMANDS_CLEARED, tmf->nexus);
-		break;
-	default:
-		break;
-	}
-	lf_barrier_lower_locked(lu->adapter, waiter);
+	lf_barrier_lower_locked(waiter->lu->adapter, waiter);
 }
 
 static void lf_tmf_advance(struct lf_tmf *tmf);
@@ -55,6 +40,7 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	struct lf_waiter *waiter = &tmf->waiter;
 
 	*waiter = (struct lf_waiter){.lu = lu, .fire_locked = lf_tmf_settle_locked, .fire = lf_tmf_fired};
+	lf_list_each(link, after, &lu->itls) lf_container(link, struct lf_itl, link)->struck = false;
 	switch (tmf->function) {
 	case LF_TMF_ABORT_TASK:
 		waiter->nexus_id = tmf->nexus->id;
@@ -67,6 +53,9 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	case LF_TMF_LUN_RESET:
 	case LF_TMF_TARGET_RESET:
 		waiter->barrier = true;
+		/* Before any task is dropped without a word: its nexus hears of it with its next command. */
+		lf_atomic_store_u32(&lu->descriptor_sense, false);
+		lf_ua_raise(lu, LF_UA_RESET, NULL);
 		break;
 	default:
 		break;
@@ -74,11 +63,9 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	bool waits = lf_waiter_raise_locked(adapter, waiter, LF_MARK_ABORTED, false);
 	lf_queue_kick_locked(adapter, lu);
 	lf_trace_task_management(lu->lun, tmf->function, tmf->tag, waiter->remaining);
-	if (!waits) {
-		if (tmf->function == LF_TMF_ABORT_TASK)
-			tmf->response = LF_TMF_NO_SUCH_TASK;
-		lf_tmf_settle_locked(waiter);
-	}
+	if (tmf->function == LF_TMF_CLEAR_TASK_SET)
+		lf_ua_raise_struck(lu, LF_UA_COMMANDS_CLEARED, tmf->nexus);
+	tmf->response = waits || tmf->function != LF_TMF_ABORT_TASK ? LF_TMF_COMPLETE : LF_TMF_NO_SUCH_TASK;
 	return waits;
 }
 
@@ -93,8 +80,7 @@ static void lf_tmf_advance(struct lf_tmf *tmf)
 		bool waits = lu != NULL && lf_tmf_raise_locked(tmf, lu);
 		lf_unlock(&adapter->lock);
 		if (waits) {
-			lf_run_runnable(
-				adapter); /* what waited in the unit's queue ends now; tmf may be gone */
+			lf_run_runnable(adapter); /* what was queued ends now; tmf may be gone */
 			return;
 		}
 		if (lu == NULL) {
@@ -106,25 +92,13 @@ static void lf_tmf_advance(struct lf_tmf *tmf)
 
 void lf_tmf_submit(struct lf_tmf *tmf)
 {
-	struct lf_adapter *adapter = tmf->nexus->adapter;
-
-	tmf->response = LF_TMF_COMPLETE;
 	tmf->next_lun = 0;
 	if (tmf->function > LF_TMF_TARGET_RESET) {
 		tmf->response = LF_TMF_REJECTED;
 		tmf->done(tmf);
 		return;
 	}
-	if (tmf->function != LF_TMF_TARGET_RESET) {
-		struct lf_lane *lane = &adapter->lanes[0];
-		lf_lock(&lane->lock);
-		bool absent = lf_itl_find(tmf->nexus, tmf->lun) == &tmf->nexus->absent;
-		lf_unlock(&lane->lock);
-		if (absent) {
-			tmf->response = LF_TMF_NO_SUCH_LUN;
-			tmf->done(tmf);
-			return;
-		}
-	}
+	/* What it stays at when no unit is meant. One that leaves still is: its tasks may be at the store. */
+	tmf->response = tmf->function == LF_TMF_TARGET_RESET ? LF_TMF_COMPLETE : LF_TMF_NO_SUCH_LUN;
 	lf_tmf_advance(tmf);
 }

@@ -72,6 +72,8 @@ bool lf_waiter_raise_locked(
 				(only_unsubmitted && lf_atomic_load_u32(&task->submitted)))
 				continue;
 			lf_atomic_store_u32(&task->mark, mark);
+			if (task->request != NULL) /* else its nexus may be gone */
+				task->itl->struck = true;
 			lf_task_hurry(task);
 		}
 	}
@@ -98,17 +100,21 @@ void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waite
 	lf_watch_less_locked(adapter);
 }
 
-/* ORDERED: when all older tasks of the unit have retired; SIMPLE: when no barrier older than it stands. */
+/*
+ * ORDERED: when all older tasks of the unit have retired; SIMPLE: when no barrier older than it stands; HEAD
+ * OF QUEUE passes ORDERED tasks, but not a reset, whose old tasks may still be writing.
+ */
 static bool lf_task_may_run_locked(const struct lf_task *task)
 {
-	if (lf_atomic_load_u32(&task->mark) != LF_MARK_NONE || task->attribute == LF_TASK_HEAD_OF_QUEUE)
+	if (lf_atomic_load_u32(&task->mark) != LF_MARK_NONE)
 		return true;
 	if (task->attribute == LF_TASK_ORDERED && task->order.remaining > 0)
 		return false;
 	lf_list_each(link, after, &task->lu->barriers)
 	{
 		const struct lf_waiter *barrier = lf_container(link, struct lf_waiter, barrier_link);
-		if (barrier != &task->order && !lf_older(task->epoch, barrier->epoch))
+		bool passes = task->attribute == LF_TASK_HEAD_OF_QUEUE && barrier->fire == NULL;
+		if (barrier != &task->order && !passes && !lf_older(task->epoch, barrier->epoch))
 			return false;
 	}
 	return true;
@@ -201,11 +207,12 @@ static void lf_task_retire_slow(struct lf_adapter *adapter, struct lf_task *task
 	lf_queue_kick_locked(adapter, lu);
 	lf_unlock(&adapter->lock);
 
+	lf_run_runnable(adapter);
+	/* Last: whoever hears that the last task of a unit is gone may take the adapter down. */
 	while ((link = lf_list_take(&fired)) != NULL) {
 		struct lf_waiter *waiter = lf_container(link, struct lf_waiter, link);
 		waiter->fire(waiter);
 	}
-	lf_run_runnable(adapter);
 }
 
 void lf_task_retire(struct lf_adapter *adapter, struct lf_task *task)

@@ -59,12 +59,16 @@ struct command {
 	struct lf_segment segment;
 	uint8_t data[64 * 512];
 	uint32_t ended, hurried;
+	uint32_t order; /* how many were done by then, of all */
 	bool begun;
 };
+
+static uint32_t done_count;
 
 static void command_done(struct lf_request *request)
 {
 	struct command *command = lf_container(request, struct command, request);
+	command->order = __atomic_add_fetch(&done_count, 1, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&command->ended, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -352,18 +356,23 @@ TEST(lun_reset_ends_all_and_everyone_hears_of_it)
 	CHECK_EQ(ordered->request.status, LF_STATUS_TASK_ABORTED);
 	CHECK_EQ(queued->ended, 1);
 	CHECK_EQ(read->ended, 0);
-	struct command *during = send(stage, 0x28, LF_TASK_SIMPLE);
-	CHECK_EQ(stage->store[0].count, 1); /* it waits for the reset */
-	CHECK(held_release(&stage->store[0]));
-	CHECK_EQ(read->ended, 1);
-	CHECK_EQ(reset->answered, 1);
-	CHECK_EQ(stage->store[0].count, 1); /* begun before the attention rose: it runs */
-	CHECK(held_release(&stage->store[0]));
-	CHECK_EQ(during->request.status, LF_STATUS_GOOD);
+	/* Whoever comes during the reset hears of it first, and then waits for it: HEAD OF QUEUE, too. */
 	struct command *mine = run_on(stage, stage->nexus, 0, 0x00),
 		       *others = run_on(stage, stage->other, 0, 0x00);
 	CHECK_EQ(sense_of(mine), 0x062903);
 	CHECK_EQ(sense_of(others), 0x062903);
+	struct command *during = send(stage, 0x28, LF_TASK_SIMPLE),
+		       *head = send(stage, 0x28, LF_TASK_HEAD_OF_QUEUE);
+	CHECK_EQ(stage->store[0].count, 1);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(read->ended, 1);
+	CHECK_EQ(reset->answered, 1);
+	CHECK_EQ(stage->store[0].count, 2);
+	CHECK(held_release(&stage->store[0]));
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(during->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(head->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(drain(stage, stage->nexus, 0), 0);
 	CHECK_EQ(drain(stage, stage->nexus, 1), 0);
 	struct tmf *target = manage(stage, LF_TMF_TARGET_RESET, 0, 0);
 	CHECK_EQ(target->answered, 1);
@@ -373,6 +382,7 @@ TEST(lun_reset_ends_all_and_everyone_hears_of_it)
 	free(queued);
 	free(reset);
 	free(during);
+	free(head);
 	free(mine);
 	free(others);
 	free(target);
@@ -420,6 +430,103 @@ TEST(a_unit_that_goes_lets_the_store_finish_and_answers_not_supported)
 	free(ready);
 	free(inquiry);
 	free(changed);
+	stage_close(stage);
+}
+
+TEST(task_management_waits_for_a_unit_that_leaves)
+{
+	struct stage *stage = stage_open();
+	struct lf_removal removal = {.done = count_removal};
+	struct command *read = send(stage, 0x28, LF_TASK_SIMPLE);
+	lf_lu_remove(stage->lu[0], &removal);
+	struct tmf *abort_task = manage(stage, LF_TMF_ABORT_TASK, 0, read->request.tag);
+	struct tmf *target = manage(stage, LF_TMF_TARGET_RESET, 0, 0);
+	CHECK_EQ(abort_task->answered, 0);
+	CHECK_EQ(target->answered, 0);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(abort_task->answered, 1);
+	CHECK_EQ(abort_task->tmf.response, LF_TMF_COMPLETE);
+	CHECK_EQ(target->answered, 1);
+	lf_lu_free(stage->lu[0]);
+	stage->lu[0] = NULL;
+	struct tmf *gone = manage(stage, LF_TMF_LUN_RESET, 0, 0);
+	CHECK_EQ(gone->tmf.response, LF_TMF_NO_SUCH_LUN);
+	free(read);
+	free(abort_task);
+	free(target);
+	free(gone);
+	stage_close(stage);
+}
+
+TEST(clear_task_set_tells_only_those_whose_tasks_it_cleared)
+{
+	struct stage *stage = stage_open();
+	struct lf_nexus *third =
+		lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "three"});
+	drain(stage, third, 0);
+	struct command *theirs = begin(stage, stage->other, 0, 0x28, 8, LF_TASK_SIMPLE);
+	submit(theirs, true);
+	struct tmf *clear = manage(stage, LF_TMF_CLEAR_TASK_SET, 0, 0);
+	CHECK_EQ(clear->answered, 0);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(clear->answered, 1);
+	struct command *ready = run_on(stage, stage->other, 0, 0x00);
+	CHECK_EQ(sense_of(ready), 0x062f00);
+	CHECK_EQ(drain(stage, third, 0), 0);
+	CHECK_EQ(drain(stage, stage->nexus, 0), 0);
+	free(theirs);
+	free(clear);
+	free(ready);
+	lf_nexus_close(third);
+	stage_close(stage);
+}
+
+TEST(request_sense_without_room_keeps_the_attention)
+{
+	struct stage *stage = stage_open();
+	struct lf_nexus *third =
+		lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "three"});
+	struct command *without = begin(stage, third, 0, 0x03, 0, LF_TASK_SIMPLE);
+	submit(without, false);
+	CHECK_EQ(without->request.status, LF_STATUS_GOOD);
+	struct command *with = begin(stage, third, 0, 0x03, 0, LF_TASK_SIMPLE);
+	submit(with, true);
+	CHECK_EQ(with->data[2] & 15, 6);
+	CHECK_EQ(with->data[12], 0x29);
+	CHECK_EQ(drain(stage, third, 0), 0);
+	free(without);
+	free(with);
+	lf_nexus_close(third);
+	stage_close(stage);
+}
+
+TEST(a_command_is_done_before_those_that_waited_for_its_buffer_run)
+{
+	struct stage *stage = stage_open();
+	struct command *verify[10];
+	done_count = 0;
+	for (uint32_t i = 0; i < 10; i++) {
+		struct command *command = calloc(1, sizeof(*command));
+		command->request = (struct lf_request){.nexus = stage->nexus,
+			.tag = 1000 + i,
+			.cdb = {0x2f, 0, 0, 0, 0, 0, 0, 0, 8, 0},
+			.cdb_length = 10,
+			.done = command_done};
+		verify[i] = command;
+		CHECK(lf_begin(&command->request));
+		lf_submit(&command->request);
+	}
+	CHECK_EQ(stage->store[0].count, 4); /* as many buffers as a unit has */
+	stage->store[0].inline_done = true;
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(verify[0]->ended, 1);
+	CHECK_EQ(verify[0]->order, 1);
+	while (held_release(&stage->store[0]))
+		;
+	for (uint32_t i = 0; i < 10; i++) {
+		CHECK_EQ(verify[i]->ended, 1);
+		free(verify[i]);
+	}
 	stage_close(stage);
 }
 

@@ -748,6 +748,17 @@ TEST(lba_status_of_a_store_that_cannot_tell_is_mapped)
 	stage_close(stage);
 }
 
+TEST(lba_status_of_a_unit_that_does_not_unmap_is_mapped)
+{
+	struct lf_store_info info = stage_info();
+	info.can_unmap = info.unmap_reads_zero = false;
+	info.unmap_granularity_bytes = 0;
+	struct stage *stage = stage_open_with(LF_LOOP_EDGE_INLINE, &info, false);
+	CHECK_EQ(GET_LBA_STATUS(stage, 0, 5, 255), 0);
+	CHECK(is_run(stage->data, 0, 5, 65531, 0));
+	stage_close(stage);
+}
+
 TEST(lba_status_past_the_end)
 {
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
