@@ -86,8 +86,8 @@ void lf_client_send(struct lf_client *client, union lf_control_request *request,
 }
 
 /*
- * A server that refuses answers and closes without having read the request, which the kernel reports as a reset
- * before it hands out the answer.
+ * A server that refuses answers and closes without having read the request, which the kernel reports as a
+ * reset before it hands out the answer.
  */
 static ssize_t take_reply(struct lf_client *client)
 {

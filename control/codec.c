@@ -4,7 +4,7 @@
 
 /* What a field is: the table drives encoding, decoding and every check that does not need to know the device.
  */
-enum field_kind { FIELD_U16, FIELD_U32, FIELD_U64, FIELD_TEXT, FIELD_ZERO, FIELD_PORTALS };
+enum field_kind { FIELD_U16, FIELD_U32, FIELD_U64, FIELD_TEXT, FIELD_BYTES, FIELD_ZERO, FIELD_PORTALS };
 
 struct field {
 	uint16_t offset;
@@ -27,9 +27,11 @@ struct layout {
 #define NUMBER16(type, name)      FIELD(type, name, FIELD_U16, UINT16_MAX, false)
 #define NUMBER32(type, name)      FIELD(type, name, FIELD_U32, UINT32_MAX, false)
 #define NUMBER64(type, name)      FIELD(type, name, FIELD_U64, UINT64_MAX, false)
+#define UP_TO16(type, name, most) FIELD(type, name, FIELD_U16, most, false)
 #define UP_TO32(type, name, most) FIELD(type, name, FIELD_U32, most, false)
 #define FLAGS32(type, name, bits) FIELD(type, name, FIELD_U32, bits, true)
 #define TEXT(type, name)          FIELD(type, name, FIELD_TEXT, 0, false)
+#define BYTES(type, name)         FIELD(type, name, FIELD_BYTES, 0, false)
 #define ZERO(type, name)          FIELD(type, name, FIELD_ZERO, 0, false)
 #define LAYOUT(fields, type)                                                                                 \
 	{                                                                                                    \
@@ -76,6 +78,13 @@ static const struct field list_fields[] = {
 	HEADER(lf_control_list),
 	NUMBER32(lf_control_list, after),
 	ZERO(lf_control_list, reserved),
+};
+
+static const struct field inquire_fields[] = {
+	HEADER(lf_control_inquire),
+	NUMBER32(lf_control_inquire, number),
+	ZERO(lf_control_inquire, reserved),
+	BYTES(lf_control_inquire, cdb),
 };
 
 static const struct field failure_fields[] = {
@@ -159,10 +168,19 @@ static const struct field event_fields[] = {
 	TEXT(lf_control_event, name),
 };
 
+static const struct field inquiry_fields[] = {
+	HEADER(lf_control_inquiry),
+	UP_TO32(lf_control_inquiry, data_length, LF_CONTROL_INQUIRY_DATA_MAX),
+	UP_TO16(lf_control_inquiry, scsi_status, UINT8_MAX),
+	BYTES(lf_control_inquiry, sense),
+	ZERO(lf_control_inquiry, reserved),
+};
+
 static const struct layout header_layout = LAYOUT(header_fields, lf_control_header);
 static const struct layout connect_layout = LAYOUT(connect_fields, lf_control_connect);
 static const struct layout select_layout = LAYOUT(select_fields, lf_control_select);
 static const struct layout list_layout = LAYOUT(list_fields, lf_control_list);
+static const struct layout inquire_layout = LAYOUT(inquire_fields, lf_control_inquire);
 static const struct layout failure_layout = LAYOUT(failure_fields, lf_control_failure);
 static const struct layout identity_layout = LAYOUT(identity_fields, lf_control_identity);
 static const struct layout device_layout = LAYOUT(device_fields, lf_control_device);
@@ -170,6 +188,7 @@ static const struct layout page_layout = LAYOUT(page_fields, lf_control_page);
 static const struct layout portal_layout = LAYOUT(portal_fields, lf_control_portal);
 static const struct layout state_layout = LAYOUT(state_fields, lf_control_state);
 static const struct layout event_layout = LAYOUT(event_fields, lf_control_event);
+static const struct layout inquiry_layout = LAYOUT(inquiry_fields, lf_control_inquiry);
 
 /* A reply to CONNECT, DISCONNECT or SHOW is a header and a device: two layouts, one after the other. */
 static const struct layout *request_layout(uint16_t command)
@@ -185,6 +204,8 @@ static const struct layout *request_layout(uint16_t command)
 		return &select_layout;
 	case LF_CONTROL_LIST:
 		return &list_layout;
+	case LF_CONTROL_INQUIRE:
+		return &inquire_layout;
 	default:
 		return NULL;
 	}
@@ -203,6 +224,8 @@ static const struct layout *reply_layout(uint16_t command)
 		return &header_layout;
 	case LF_CONTROL_LIST:
 		return &page_layout;
+	case LF_CONTROL_INQUIRE:
+		return &inquiry_layout;
 	default:
 		return NULL;
 	}
@@ -361,6 +384,28 @@ static void encode_text(const struct field *field, const uint8_t *native, uint8_
 	memcpy(bytes + 2, native + 2, length);
 }
 
+static bool decode_bytes(const struct field *field, const uint8_t *bytes, uint8_t *native)
+{
+	uint32_t capacity = field->size - 2u;
+	uint32_t length = (uint32_t)load_number(bytes, 2);
+
+	if (length > capacity || !all_zero(bytes + 2 + length, capacity - length))
+		return false;
+	store_native(native, FIELD_U16, length);
+	memcpy(native + 2, bytes + 2, capacity);
+	return true;
+}
+
+static void encode_bytes(const struct field *field, const uint8_t *native, uint8_t *bytes)
+{
+	uint32_t length = (uint32_t)load_native(native, FIELD_U16);
+
+	lf_assert(length <= field->size - 2u);
+	memset(bytes, 0, field->size);
+	store_number(bytes, 2, length);
+	memcpy(bytes + 2, native + 2, length);
+}
+
 /* ---- Layouts ---- */
 
 static bool decode_layout(const struct layout *layout, const uint8_t *bytes, uint8_t *native)
@@ -374,6 +419,10 @@ static bool decode_layout(const struct layout *layout, const uint8_t *bytes, uin
 		switch (field->kind) {
 		case FIELD_TEXT:
 			if (!decode_text(field, from, to))
+				return false;
+			break;
+		case FIELD_BYTES:
+			if (!decode_bytes(field, from, to))
 				return false;
 			break;
 		case FIELD_ZERO:
@@ -408,6 +457,9 @@ static void encode_layout(const struct layout *layout, const uint8_t *native, ui
 		switch (field->kind) {
 		case FIELD_TEXT:
 			encode_text(field, from, to);
+			break;
+		case FIELD_BYTES:
+			encode_bytes(field, from, to);
 			break;
 		case FIELD_ZERO:
 			memset(to, 0, field->size);
@@ -487,7 +539,7 @@ size_t lf_control_encode_request(union lf_control_request *request, void *bytes,
 
 /* ---- Replies ---- */
 
-/* Bytes of records behind the fixed part. */
+/* Bytes of records, or of data, behind the fixed part. */
 static size_t records_size(const union lf_control_reply *reply)
 {
 	switch (reply->header.command) {
@@ -495,6 +547,8 @@ static size_t records_size(const union lf_control_reply *reply)
 		return (size_t)reply->page.count * device_layout.size;
 	case LF_CONTROL_STATUS:
 		return (size_t)reply->state.event_count * event_layout.size;
+	case LF_CONTROL_INQUIRE:
+		return reply->inquiry.data_length;
 	default:
 		return has_device(reply->header.command) ? device_layout.size : 0;
 	}
@@ -536,6 +590,12 @@ void lf_control_encode_device(const struct lf_control_device *device, uint32_t i
 void lf_control_encode_event(const struct lf_control_event *event, uint32_t index, void *bytes)
 {
 	encode_layout(&event_layout, (const uint8_t *)event, (uint8_t *)bytes + event_offset(index));
+}
+
+void lf_control_encode_data(const void *data, uint32_t length_bytes, void *bytes)
+{
+	lf_assert(length_bytes <= LF_CONTROL_INQUIRY_DATA_MAX);
+	memcpy((uint8_t *)bytes + inquiry_layout.size, data, length_bytes);
 }
 
 bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_control_command command,
@@ -584,11 +644,16 @@ bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_contro
 	return decode_layout(&event_layout, (const uint8_t *)bytes + event_offset(index), (uint8_t *)event);
 }
 
+const uint8_t *lf_control_decode_data(const void *bytes)
+{
+	return (const uint8_t *)bytes + inquiry_layout.size;
+}
+
 bool lf_control_layouts_are_whole(void)
 {
 	static const struct layout *const all[] = {&header_layout, &connect_layout, &select_layout,
-		&list_layout, &failure_layout, &identity_layout, &device_layout, &page_layout, &portal_layout,
-		&state_layout, &event_layout};
+		&list_layout, &inquire_layout, &failure_layout, &identity_layout, &device_layout,
+		&page_layout, &portal_layout, &state_layout, &event_layout, &inquiry_layout};
 
 	for (uint32_t i = 0; i < lf_count_of(all); i++) {
 		uint32_t end = 0;

@@ -11,6 +11,7 @@ union lf_control_request {
 	struct lf_control_connect connect;
 	struct lf_control_select select;
 	struct lf_control_list list;
+	struct lf_control_inquire inquire;
 };
 
 /* Any reply but for its records, decoded; header.status and header.command say which. */
@@ -21,6 +22,7 @@ union lf_control_reply {
 	struct lf_control_one one;
 	struct lf_control_page page;
 	struct lf_control_state state;
+	struct lf_control_inquiry inquiry;
 };
 
 /*
@@ -35,13 +37,14 @@ enum lf_control_status lf_control_decode_request(const void *bytes, size_t lengt
 size_t lf_control_encode_request(union lf_control_request *request, void *bytes, size_t room_bytes);
 
 /*
- * A reply without its records; record_count is page.count or state.event_count, which are also in the bytes.
- * The records follow by lf_control_encode_record, in room that this function has counted. Returns the length
- * of the whole message, records included; 0 when it does not fit.
+ * A reply without its records; there are page.count or state.event_count of them, or inquiry.data_length
+ * bytes of data. They are put by the functions below, before or after it, in room that this function has
+ * counted. Returns the length of the whole message, records included; 0 when it does not fit.
  */
 size_t lf_control_encode_reply(union lf_control_reply *reply, void *bytes, size_t room_bytes);
 void lf_control_encode_device(const struct lf_control_device *device, uint32_t index, void *bytes);
 void lf_control_encode_event(const struct lf_control_event *event, uint32_t index, void *bytes);
+void lf_control_encode_data(const void *data, uint32_t length_bytes, void *bytes);
 
 /*
  * False: the reply makes no sense, message says why. Records are then fetched one by one, index below
@@ -51,6 +54,8 @@ bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_con
 	union lf_control_reply *reply, struct lf_message *message);
 bool lf_control_decode_device(const void *bytes, uint32_t index, struct lf_control_device *device);
 bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_control_event *event);
+/* Where the inquiry.data_length bytes are. */
+const uint8_t *lf_control_decode_data(const void *bytes);
 
 /* Fills a text field, cut at a character's border when it is too long; false when it was cut or is no UTF-8.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* handler.c: IDENTIFY, CONNECT, DISCONNECT, LIST, SHOW and STATUS. */
+/* handler.c: IDENTIFY, CONNECT, DISCONNECT, LIST, SHOW, STATUS and INQUIRE. */
 #include "control/handler.h"
 #include "trace/trace.h"
 
@@ -14,6 +14,12 @@ void lf_handler_init(struct lf_handler *handler, const struct lf_handler_options
 {
 	handler->options = *options;
 	handler->started_ns = lf_time_ns();
+	lf_inquirer_init(&handler->inquirer, options->adapter, options->loop);
+}
+
+void lf_handler_fini(struct lf_handler *handler)
+{
+	lf_inquirer_fini(&handler->inquirer);
 }
 
 static void answer(struct lf_call *call, union lf_control_reply *reply)
@@ -223,6 +229,54 @@ static void status(struct lf_call *call)
 	call->answered(call);
 }
 
+static void inquired(struct lf_inquiry *inquiry)
+{
+	struct lf_call *call = inquiry->context;
+	const struct lf_request *request = &inquiry->request;
+	union lf_control_reply reply;
+
+	call->inquiry = NULL;
+	memset(&reply.inquiry, 0, sizeof(reply.inquiry));
+	reply.inquiry.scsi_status = request->status;
+	reply.inquiry.sense.length = request->sense_length;
+	memcpy(reply.inquiry.sense.bytes, request->sense, request->sense_length);
+	reply.inquiry.data_length = request->status == LF_STATUS_GOOD ? (uint32_t)request->data_moved : 0;
+	lf_control_encode_data(inquiry->data, reply.inquiry.data_length, call->reply);
+	answer(call, &reply);
+	call->answered(call);
+}
+
+static void inquire(struct lf_call *call, const struct lf_control_inquire *request)
+{
+	struct lf_device *device =
+		request->number ? lf_devices_next(call->handler->options.devices, request->number - 1) : NULL;
+	struct lf_message message = {""};
+	struct lf_control_device record;
+	enum lf_control_status status_code;
+
+	if (device)
+		lf_device_describe(device, &record);
+	if (!device || record.number != request->number) {
+		lf_message_set(&message, "no such device: lungfish list shows those that are connected");
+		fail(call, LF_CONTROL_NOT_FOUND, &message);
+		return;
+	}
+	if (!lf_inquiry_is_allowed(request->cdb.bytes, request->cdb.length)) {
+		lf_message_set(&message, "only commands that read facts go this way: use an edge for others");
+		fail(call, LF_CONTROL_UNSUPPORTED, &message);
+		return;
+	}
+	if (record.state == LF_CONTROL_OFFLINE) {
+		lf_message_set(&message, "it is leaving: wait until lungfish list does not show it");
+		fail(call, LF_CONTROL_BUSY, &message);
+		return;
+	}
+	status_code = lf_inquiry_begin(
+		&call->handler->inquirer, record.lun, request, inquired, call, &call->inquiry, &message);
+	if (status_code != LF_CONTROL_OK)
+		fail(call, status_code, &message);
+}
+
 static void dispatch(struct lf_call *call, const union lf_control_request *request,
 	const int handles[LF_CONTROL_HANDLES_MAX])
 {
@@ -242,6 +296,9 @@ static void dispatch(struct lf_call *call, const union lf_control_request *reque
 	case LF_CONTROL_SHOW:
 		show(call, &request->select);
 		break;
+	case LF_CONTROL_INQUIRE:
+		inquire(call, &request->inquire);
+		break;
 	default:
 		status(call);
 		break;
@@ -259,6 +316,7 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 
 	call->handler = handler;
 	call->device = NULL;
+	call->inquiry = NULL;
 	status_code = lf_control_decode_request(bytes, length_bytes, &request, &message);
 	call->command = request.header.command;
 	call->believed = request.header.magic == LF_CONTROL_MAGIC;
@@ -276,6 +334,9 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 
 void lf_handler_forget(struct lf_call *call)
 {
+	if (call->inquiry)
+		lf_inquiry_forget(call->inquiry);
+	call->inquiry = NULL;
 	if (!call->device)
 		return;
 	lf_departure_forget(&call->departure);

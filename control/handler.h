@@ -4,9 +4,11 @@
 #define LF_CONTROL_HANDLER_H
 
 #include "control/devices.h"
+#include "control/inquiry.h"
 
 /* Facts for IDENTIFY and STATUS. */
 struct lf_handler_options {
+	struct lf_adapter *adapter;
 	struct lf_devices *devices;
 	struct lf_loop *loop;
 	const char *release;
@@ -17,9 +19,12 @@ struct lf_handler_options {
 struct lf_handler {
 	struct lf_handler_options options;
 	uint64_t started_ns;
+	struct lf_inquirer inquirer;
 };
 
 void lf_handler_init(struct lf_handler *handler, const struct lf_handler_options *options);
+/* Every call was answered or forgotten, the loop does not run any more, every device has gone. */
+void lf_handler_fini(struct lf_handler *handler);
 
 /* One request of one client: its memory, lent until answered. */
 struct lf_call {
@@ -36,6 +41,7 @@ struct lf_call {
 	uint16_t command;
 	struct lf_departure departure;
 	struct lf_timer timer;
+	struct lf_inquiry *inquiry;
 };
 
 /* handles: LF_CONTROL_HANDLES_MAX of them, -1 for none; the handler's from here on. */

@@ -9,7 +9,8 @@
  * One request is answered by one reply. Both begin with the header; what follows is fixed by the command, and
  * for a reply whose status is not LF_CONTROL_OK it is struct lf_control_failure, whatever the command. All
  * numbers are little-endian, nothing is a pointer, reserved bytes are zero. A text is a count of bytes and an
- * array that is filled up with zeros, at least one of them; it is UTF-8 and has no NUL inside.
+ * array that is filled up with zeros, at least one of them; it is UTF-8 and has no NUL inside. Bytes are a
+ * count and an array that is filled up with zeros.
  *
  * The layout of a version is never changed: a change takes a new number. A peer of an unknown version gets
  * LF_CONTROL_BAD_VERSION in the layout of version 1, which names the versions that are spoken.
@@ -26,6 +27,7 @@ enum lf_control_command {
 	LF_CONTROL_LIST = 4,       /* lf_control_list -> lf_control_page and lf_control_device[count] */
 	LF_CONTROL_SHOW = 5,       /* lf_control_select -> lf_control_one */
 	LF_CONTROL_STATUS = 6,     /* header -> lf_control_state and lf_control_event[event_count] */
+	LF_CONTROL_INQUIRE = 7,    /* lf_control_inquire -> lf_control_inquiry and uint8_t[data_length] */
 };
 
 enum lf_control_status {
@@ -45,6 +47,12 @@ enum lf_control_status {
 	struct {                                                                                             \
 		uint16_t length;                                                                             \
 		char bytes[capacity];                                                                        \
+	}
+
+#define LF_CONTROL_BYTES(capacity)                                                                           \
+	struct {                                                                                             \
+		uint16_t length;                                                                             \
+		uint8_t bytes[capacity];                                                                     \
 	}
 
 #define LF_CONTROL_PATH_CAPACITY 4102 /* a path of PATH_MAX fits, and the field is a multiple of 8 */
@@ -99,6 +107,17 @@ struct lf_control_list {
 	struct lf_control_header header;
 	uint32_t after; /* devices whose number is higher; 0: from the first */
 	uint32_t reserved;
+};
+
+/*
+ * A SCSI command that only reads facts of the unit: INQUIRY, MODE SENSE (10), READ CAPACITY (16) or REPORT
+ * SUPPORTED OPERATION CODES. Unit attentions are not seen; of the data LF_CONTROL_INQUIRY_DATA_MAX comes.
+ */
+struct lf_control_inquire {
+	struct lf_control_header header;
+	uint32_t number; /* the device's */
+	uint16_t reserved;
+	LF_CONTROL_BYTES(16) cdb;
 };
 
 /* ---- Replies ---- */
@@ -201,6 +220,16 @@ struct lf_control_event {
 	LF_CONTROL_TEXT(46) name;
 };
 
+#define LF_CONTROL_INQUIRY_DATA_MAX 32768
+
+struct lf_control_inquiry {
+	struct lf_control_header header;
+	uint32_t data_length; /* bytes that follow */
+	uint16_t scsi_status; /* SAM-5 table 41; not GOOD: no data */
+	LF_CONTROL_BYTES(252) sense;
+	uint16_t reserved[2];
+};
+
 /* The layout is for ever. */
 #define LF_CONTROL_LAYOUT(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has its size")
 #define LF_CONTROL_PLACE(type, field, bytes)                                                                 \
@@ -218,6 +247,9 @@ LF_CONTROL_LAYOUT(lf_control_select, 8232);
 LF_CONTROL_PLACE(lf_control_select, id, 24);
 LF_CONTROL_PLACE(lf_control_select, path, 4128);
 LF_CONTROL_LAYOUT(lf_control_list, 24);
+LF_CONTROL_LAYOUT(lf_control_inquire, 40);
+LF_CONTROL_PLACE(lf_control_inquire, number, 16);
+LF_CONTROL_PLACE(lf_control_inquire, cdb, 22);
 LF_CONTROL_LAYOUT(lf_control_failure, 536);
 LF_CONTROL_PLACE(lf_control_failure, text, 24);
 LF_CONTROL_LAYOUT(lf_control_identity, 120);
@@ -242,5 +274,9 @@ LF_CONTROL_PLACE(lf_control_state, release, 56);
 LF_CONTROL_PLACE(lf_control_state, iqn, 120);
 LF_CONTROL_PLACE(lf_control_state, portals, 352);
 LF_CONTROL_LAYOUT(lf_control_event, 64);
+LF_CONTROL_LAYOUT(lf_control_inquiry, 280);
+LF_CONTROL_PLACE(lf_control_inquiry, scsi_status, 20);
+LF_CONTROL_PLACE(lf_control_inquiry, sense, 22);
+LF_CONTROL_PLACE(lf_control_inquiry, reserved, 276);
 
 #endif

@@ -115,6 +115,30 @@ const char *lf_format_type(uint32_t type);
 const char *lf_format_state(uint32_t state);
 const char *lf_format_block(const struct lf_control_device *device);
 
+/* What the unit said to one command. */
+struct lf_answer {
+	bool came;              /* the question was put */
+	bool readable;          /* with GOOD, and it is what was asked for */
+	uint8_t scsi_status;    /* SAM-5 table 41 */
+	uint8_t key, asc, ascq; /* of the sense, when there is any */
+	uint8_t *bytes;
+	uint32_t length;
+};
+
+/* All that it says of itself. */
+struct lf_pages {
+	struct lf_answer vital[256]; /* VPD, by page code */
+	struct lf_answer mode, capacity, commands;
+};
+
+/* LF_EXIT_DONE, or the exit status after a report. object is for the report. */
+int lf_pages_read(const struct lf_command_line *line, struct lf_client *client, const char *object,
+	uint32_t number, struct lf_pages **pages);
+void lf_pages_free(struct lf_pages *pages);
+void lf_pages_show(const struct lf_pages *pages);
+/* Adds them to a device; NULL: they could not be asked for. */
+void lf_pages_json(const struct lf_pages *pages, struct json_object *device);
+
 /* JSON: an object with "schema" in it; printing gives it back. */
 struct json_object *lf_json_new(void);
 struct json_object *lf_json_device(const struct lf_control_device *device);

@@ -322,9 +322,18 @@ int lf_verb_list(const struct lf_command_line *line)
 	return status;
 }
 
+static void show_json(const struct lf_control_device *device, const struct lf_pages *pages)
+{
+	struct json_object *root = lf_json_devices(device, 1);
+
+	lf_pages_json(pages, json_object_array_get_idx(json_object_object_get(root, "devices"), 0));
+	lf_json_print(stdout, root);
+}
+
 int lf_verb_show(const struct lf_command_line *line)
 {
 	struct lf_control_device device;
+	struct lf_pages *pages = NULL;
 	struct lf_client *client;
 	int status;
 
@@ -332,12 +341,19 @@ int lf_verb_show(const struct lf_command_line *line)
 	if (!client)
 		return status;
 	status = fetch_one(line, client, line->operands[0], &device);
+	/* One that is leaving answers no more. */
+	if (status == LF_EXIT_DONE && device.state != LF_CONTROL_OFFLINE)
+		status = lf_pages_read(line, client, line->operands[0], device.number, &pages);
 	lf_session_close(client);
 	if (status != LF_EXIT_DONE)
 		return status;
-	if (line->json)
-		lf_json_print(stdout, lf_json_devices(&device, 1));
-	else
+	if (line->json) {
+		show_json(&device, pages);
+	} else {
 		lf_columns_show(line, &device);
+		if (pages)
+			lf_pages_show(pages);
+	}
+	lf_pages_free(pages);
 	return lf_output_end(line, status);
 }

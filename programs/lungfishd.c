@@ -41,7 +41,7 @@ struct daemon {
 	struct lf_watch signals;
 	struct lf_timer deadline;
 	enum lf_file_engine engine;
-	bool stopping;
+	bool stopping, drained; /* drained: every command has ended */
 };
 
 static struct daemon the_daemon;
@@ -229,6 +229,7 @@ static bool make_control(struct daemon *daemon)
 	struct lf_server_options server = {
 		.handler = &daemon->handler, .loop = daemon->loops[0], .socket_path = daemon->options.socket};
 	struct lf_handler_options handler = {
+		.adapter = daemon->adapter,
 		.loop = daemon->loops[0],
 		.release = LF_RELEASE,
 		.engine = lf_loop_ring(daemon->loops[0]) ? "io_uring" : "threads",
@@ -297,13 +298,20 @@ static void iscsi_stopped(void *context)
 {
 	struct daemon *daemon = context;
 
+	daemon->drained = true;
 	lf_devices_stop(daemon->devices, devices_gone, daemon);
 }
 
-/* A store that does not answer: nothing can be freed under it, but the process can go. */
+/*
+ * A store that does not answer: nothing can be freed under it, but the process can go. When every command has
+ * ended, only the last flush is left, of writes that nobody asked to be stable: the kernel goes on with it.
+ */
 static void give_up(struct lf_timer *timer)
 {
-	(void)timer;
+	if (lf_container(timer, struct daemon, deadline)->drained) {
+		lf_log(LF_LOG_NOTICE, "stopped; the host still writes what initiators did not synchronize");
+		_exit(EXIT_SUCCESS);
+	}
 	lf_log(LF_LOG_ERROR, "commands were still in flight after 5 s: their writes may be lost");
 	_exit(1);
 }
@@ -329,6 +337,8 @@ static void signalled(struct lf_watch *watch, uint32_t events)
 
 	(void)events;
 	while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (daemon->stopping && info.ssi_signo == SIGHUP)
+			continue; /* a terminal that closes may send it twice */
 		if (daemon->stopping) {
 			lf_log(LF_LOG_ERROR, "a second signal: stopped at once, writes may be lost");
 			_exit(1);
@@ -343,6 +353,7 @@ static void tear_down(struct daemon *daemon)
 		pthread_join(daemon->threads[i], NULL);
 	lf_iscsi_destroy(daemon->iscsi);
 	lf_devices_destroy(daemon->devices);
+	lf_handler_fini(&daemon->handler);
 	lf_adapter_destroy(daemon->adapter);
 	lf_loop_unwatch(daemon->loops[0], &daemon->signals);
 	close(daemon->signals.fd);

@@ -3,9 +3,13 @@
 """The command against a daemon: what it prints, what it refuses and how, its exit statuses."""
 import json
 import os
+import random
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+import threading
 
 import harness
 from harness import (BUSY, DONE, FAILED, NO_ADAPTER, NOT_FOUND, PERMISSION, SOME_FAILED, USAGE, Daemon, Skip, run,
@@ -88,6 +92,109 @@ def json_has_its_keys(scratch):
             assert daemon.must(*arguments).json()["devices"][0]["id"] == "disk"
         answer = daemon.must("show", "disk")
         assert "ACME" in answer.out and "S-1" in answer.out
+
+
+def show_tells_what_the_unit_says_of_itself(scratch):
+    with Daemon(scratch) as daemon:
+        image = sparse(os.path.join(scratch, "disk.img"), 64 * MIB)
+        daemon.must("connect", image, "--serial", "S-\\1", "--physical-size", "4096", "--rotation", "7200")
+        # A unit that comes later raises a unit attention on the first.
+        daemon.must("show", "disk")
+        daemon.must("connect", sparse(os.path.join(scratch, "other.img"), MIB))
+        answer = daemon.must("show", "disk")
+        assert answer.err == "" and "cannot be read" not in answer.out, answer.out
+        lines = [" ".join(line.split()) for line in answer.out.splitlines()]
+        for wanted in ("VPD 00 Supported VPD Pages", "00 80 83 86 b0 b1 b2", "serial number S-\\x5c1",
+                       "VPD b0 Block Limits", "WSNZ=1", "optimal transfer length granularity 8 blocks",
+                       "maximum write same length 65535 blocks", "medium rotation rate 7200",
+                       "provisioning type 2 (thin provisioned)", "WP=0 DPOFUA=1", "MODE 08 Caching",
+                       "logical blocks per physical block exponent 3", "00 TEST UNIT READY",
+                       "9e/10 READ CAPACITY (16)", "42 UNMAP"):
+            assert wanted in lines, "%r is not in %s" % (wanted, answer.out)
+        assert any(line.startswith("WCE=1 RCD=0") for line in lines), answer.out
+        assert any(line.startswith("D_SENSE=0") and " SWP=0 " in line for line in lines), answer.out
+        assert max(len(line) for line in answer.out.splitlines() if "=" in line) <= 80
+
+
+def show_has_its_keys(scratch):
+    with Daemon(scratch) as daemon:
+        image, other = [sparse(os.path.join(scratch, name), 64 * MIB) for name in ("disk.img", "other.img")]
+        daemon.must("connect", image, "--serial", "S-\\1")
+        daemon.must("connect", other, "--read-only", "--no-unmap", "--block-size", "4096")
+        whole = daemon.must("show", "disk", "--json").json()
+        device = whole["devices"][0]
+        assert whole["schema"] == 1 and len(whole["devices"]) == 1
+        assert not [key for key in KEYS if key not in device]
+        vpd, mode = device["vpd"], device["mode"]
+        assert list(vpd) == vpd["00"]["pages"] == "00 80 83 86 b0 b1 b2".split()
+        assert list(mode) == "01 08 0a 1c".split()
+        assert all(page["name"] and page["hex"] for page in list(vpd.values()) + list(mode.values()))
+        assert vpd["80"]["serial_number"] == device["serial"] == "S-\\1"
+        naa = [one for one in vpd["83"]["designators"] if one["type_name"] == "NAA"]
+        assert naa[0]["hex"] == device["naa"] and naa[0]["association"] == "logical unit" and naa[0]["text"] is None
+        assert "naa." + device["naa"] in [one["text"] for one in vpd["83"]["designators"]]
+        assert vpd["b0"]["maximum_unmap_lba_count"] == 0xffffffff and vpd["b0"]["wsnz"] is True
+        assert vpd["b1"]["medium_rotation_rate"] in (0, 1) and vpd["b2"]["lbpu"] is True
+        assert mode["08"]["wce"] is True and mode["0a"]["swp"] is False and mode["1c"]["dexcpt"] is True
+        assert device["mode_header"] == {"wp": False, "dpofua": True}
+        assert device["capacity"]["returned_logical_block_address"] == 64 * MIB // 512 - 1
+        commands = {(one["opcode"], one["service_action"]): one for one in device["commands"]}
+        assert not [one for one in commands.values() if not one["name"]], device["commands"]
+        assert commands["9e", "10"] == {"opcode": "9e", "service_action": "10", "name": "READ CAPACITY (16)",
+                                        "cdb_length": 16}
+        assert commands["12", None]["cdb_length"] == 6 and ("42", None) in commands
+        device = daemon.must("show", other, "--json").json()["devices"][0]
+        assert device["mode_header"]["wp"] is True and device["capacity"]["logical_block_length"] == 4096
+        assert device["vpd"]["b2"]["lbpu"] is False and "42" not in [one["opcode"] for one in device["commands"]]
+        # Only show asks the unit.
+        assert "vpd" not in daemon.must("list", "--json").json()["devices"][0]
+
+
+def a_unit_that_talks_rubbish_breaks_nothing(scratch):
+    path = os.path.join(scratch, "fake.sock")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(path)
+    listener.listen(1)
+    listener.settimeout(harness.WAIT_S)
+    rubbish = random.Random(1)
+
+    def data_for(cdb):
+        data = bytes(rubbish.choice((0, 1, 4, 0x40, 0xff, rubbish.randrange(256))) for _ in
+                     range(rubbish.choice((0, 1, 3, 4, 5, 12, 40, 70, 700))))
+        # So far it has to be right, to be looked at.
+        if cdb[0] == 0x12 and cdb[2] == 0 and rubbish.randrange(8):
+            return bytes.fromhex("0000000800808386b0b1b2c7")
+        if cdb[0] == 0x5a:
+            data = data[:6] + b"\0\0" + data[8:]
+        if cdb[0] == 0x12 and len(data) >= 4:
+            data = data[:1] + cdb[2:3] + (b"\0\xff" if rubbish.randrange(2) else data[2:4]) + data[4:]
+        return data
+
+    def serve():
+        peer, _ = listener.accept()
+        with peer:
+            while True:
+                request = peer.recv(65536)
+                if not request:
+                    return
+                body = struct.pack("<I", 1).ljust(4680, b"\0")
+                if request[6] == harness.INQUIRE:
+                    data = data_for(request[24:])
+                    status = rubbish.choice((0, 0, 0, 2))
+                    sense = bytes(rubbish.randrange(256) for _ in range(rubbish.choice((0, 1, 4, 18))))
+                    body = struct.pack("<IHH", len(data), status, len(sense)) + sense.ljust(252, b"\0") + bytes(4) + data
+                peer.send(harness.header(request[6], 16 + len(body)) + body)
+
+    with listener:
+        for turn in range(60):
+            server = threading.Thread(target=serve)
+            server.start()
+            answer = run("show", "x", *(["--json"] if turn % 2 else []), socket_path=path)
+            server.join()
+            assert answer.status == DONE and answer.err == "", answer.err
+            if turn % 2:
+                assert answer.json()["devices"][0]["number"] == 1
+            assert answer.out.isascii() and answer.out.replace("\n", "").isprintable()
 
 
 def images_that_cannot_be_are_refused(scratch):
@@ -273,7 +380,8 @@ def output_that_cannot_be_written_is_a_failure(scratch):
 if __name__ == "__main__":
     sys.exit(harness.main([
         usage_errors_are_told, help_names_every_verb_with_an_example, without_an_adapter_it_says_so,
-        connect_prints_the_id_alone, json_has_its_keys, images_that_cannot_be_are_refused,
+        connect_prints_the_id_alone, json_has_its_keys, show_tells_what_the_unit_says_of_itself, show_has_its_keys,
+        a_unit_that_talks_rubbish_breaks_nothing, images_that_cannot_be_are_refused,
         options_that_cannot_be_are_refused, a_path_that_is_not_utf8_is_refused,
         create_makes_an_image_and_overwrites_none, an_image_of_another_adapter_is_refused,
         rights_are_those_of_the_caller, every_name_of_a_device_does, tables_are_as_asked, many_devices_are_listed,

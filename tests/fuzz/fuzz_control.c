@@ -63,7 +63,8 @@ static uint8_t reply_bytes[LF_CONTROL_MESSAGE_MAX];
 static void call_answered(struct lf_call *one)
 {
 	static const enum lf_control_command commands[] = {LF_CONTROL_IDENTIFY, LF_CONTROL_CONNECT,
-		LF_CONTROL_DISCONNECT, LF_CONTROL_LIST, LF_CONTROL_SHOW, LF_CONTROL_STATUS};
+		LF_CONTROL_DISCONNECT, LF_CONTROL_LIST, LF_CONTROL_SHOW, LF_CONTROL_STATUS,
+		LF_CONTROL_INQUIRE};
 	union lf_control_reply reply;
 	struct lf_message message;
 	bool understood = false;
@@ -124,12 +125,22 @@ static size_t take_bytes(const uint8_t **data, size_t *size, uint8_t *to, size_t
 	return length;
 }
 
+/* The same for a CDB; what it asks for is the fuzzer's choice. */
+static void take_cdb(const uint8_t **data, size_t *size, uint8_t *field)
+{
+	uint8_t length = 0;
+
+	take_bytes(data, size, &length, 1);
+	field[0] = length % (sizeof(((struct lf_control_inquire *)0)->cdb.bytes) + 1);
+	take_bytes(data, size, field + 2, field[0]);
+}
+
 static size_t make_request(const uint8_t **data, size_t *size, uint8_t *bytes)
 {
 	struct lf_control_header header = {
 		.magic = LF_CONTROL_MAGIC, .version = LF_CONTROL_VERSION, .size = sizeof(header)};
 
-	header.command = (uint16_t)((*data)[0] % 8);
+	header.command = (uint16_t)((*data)[0] % 9);
 	++*data;
 	--*size;
 	memset(bytes, 0, LF_CONTROL_MESSAGE_MAX);
@@ -150,6 +161,10 @@ static size_t make_request(const uint8_t **data, size_t *size, uint8_t *bytes)
 	} else if (header.command == LF_CONTROL_LIST) {
 		header.size = sizeof(struct lf_control_list);
 		take_bytes(data, size, bytes + sizeof(header), 4);
+	} else if (header.command == LF_CONTROL_INQUIRE) {
+		header.size = sizeof(struct lf_control_inquire);
+		take_bytes(data, size, bytes + sizeof(header), 1);
+		take_cdb(data, size, bytes + offsetof(struct lf_control_inquire, cdb));
 	}
 	memcpy(bytes, &header, sizeof(header));
 	return header.size;
@@ -174,7 +189,7 @@ static void decode_as_reply(const uint8_t *data, size_t size)
 	struct lf_control_event event;
 	struct lf_message message;
 
-	for (uint32_t command = 0; command < 8; command++) {
+	for (uint32_t command = 0; command < 9; command++) {
 		if (!lf_control_decode_reply(
 			    data, size, (enum lf_control_command)command, &reply, &message) ||
 			reply.header.status != LF_CONTROL_OK)
@@ -183,6 +198,9 @@ static void decode_as_reply(const uint8_t *data, size_t size)
 			lf_control_decode_device(data, i, &device);
 		for (uint32_t i = 0; command == LF_CONTROL_STATUS && i < reply.state.event_count; i++)
 			lf_control_decode_event(data, i, &event);
+		if (command == LF_CONTROL_INQUIRE)
+			lf_control_encode_data(
+				lf_control_decode_data(data), reply.inquiry.data_length, reply_bytes);
 	}
 }
 
@@ -201,7 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		adapter = lf_adapter_create(&adapter_options);
 		lf_assert(loop && adapter);
 	}
-	options.adapter = adapter;
+	options.adapter = handler_options.adapter = adapter;
 	options.loop = handler_options.loop = loop;
 	handler_options.devices = lf_devices_create(&options);
 	lf_assert(handler_options.devices);
@@ -219,5 +237,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	stop(handler_options.devices);
+	lf_handler_fini(&handler);
 	return 0;
 }

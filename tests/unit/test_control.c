@@ -270,6 +270,74 @@ TEST(a_status_carries_portals_and_events)
 	CHECK(!take(length, LF_CONTROL_STATUS));
 }
 
+TEST(an_inquiry_carries_its_cdb)
+{
+	static const uint8_t wanted[] = {'L', 'F', 'S', 'H', 1, 0, 7, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x01,
+		0, 0, 0, 0, 6, 0, 0x12, 1, 0x80, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	static const uint8_t cdb[] = {0x12, 1, 0x80, 0x80, 0, 0};
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_INQUIRE;
+	request.inquire.number = 0x102;
+	request.inquire.cdb.length = sizeof(cdb);
+	memcpy(request.inquire.cdb.bytes, cdb, sizeof(cdb));
+	request.inquire.cdb.bytes[15] = 0x55; /* behind its length: stays here */
+	CHECK_EQ(lf_control_encode_request(&request, bytes, sizeof(bytes)), sizeof(wanted));
+	CHECK(memcmp(bytes, wanted, sizeof(wanted)) == 0);
+	CHECK_EQ(decode(sizeof(wanted)), LF_CONTROL_OK);
+	CHECK_EQ(decoded.inquire.number, 0x102);
+	CHECK_EQ(decoded.inquire.cdb.length, 6);
+	CHECK(memcmp(decoded.inquire.cdb.bytes, cdb, sizeof(cdb)) == 0);
+	CHECK_EQ(decode(sizeof(wanted) - 1), LF_CONTROL_INVALID);
+	bytes[39] = 1; /* behind the CDB */
+	CHECK_EQ(decode(sizeof(wanted)), LF_CONTROL_INVALID);
+	bytes[22] = 16;
+	CHECK_EQ(decode(sizeof(wanted)), LF_CONTROL_OK);
+	bytes[22] = 17; /* longer than its field */
+	CHECK_EQ(decode(sizeof(wanted)), LF_CONTROL_INVALID);
+	bytes[22] = 16;
+	bytes[20] = 1; /* reserved */
+	CHECK_EQ(decode(sizeof(wanted)), LF_CONTROL_INVALID);
+}
+
+TEST(an_inquiry_is_answered_with_sense_and_data)
+{
+	static uint8_t data[LF_CONTROL_INQUIRY_DATA_MAX];
+	size_t length;
+
+	memset(data, 0x5a, sizeof(data));
+	memset(&reply, 0, sizeof(reply));
+	reply.header.command = LF_CONTROL_INQUIRE;
+	reply.inquiry.scsi_status = 2;
+	reply.inquiry.sense.length = 252;
+	reply.inquiry.sense.bytes[251] = 7;
+	reply.inquiry.data_length = sizeof(data);
+	lf_control_encode_data(data, sizeof(data), bytes);
+	length = lf_control_encode_reply(&reply, bytes, sizeof(bytes));
+	CHECK_EQ(length, 280 + sizeof(data));
+	CHECK(take(length, LF_CONTROL_INQUIRE));
+	CHECK_EQ(answer.inquiry.scsi_status, 2);
+	CHECK_EQ(answer.inquiry.sense.length, 252);
+	CHECK_EQ(answer.inquiry.sense.bytes[251], 7);
+	CHECK(memcmp(lf_control_decode_data(bytes), data, sizeof(data)) == 0);
+	CHECK(!take(length - 1, LF_CONTROL_INQUIRE));
+	CHECK(!take(length, LF_CONTROL_SHOW));
+	bytes[22] = 251; /* sense behind its length */
+	CHECK(!take(length, LF_CONTROL_INQUIRE));
+	bytes[22] = 253; /* longer than its field */
+	CHECK(!take(length, LF_CONTROL_INQUIRE));
+	bytes[22] = 252;
+	bytes[21] = 1; /* no status of SCSI's */
+	CHECK(!take(length, LF_CONTROL_INQUIRE));
+	bytes[21] = 0;
+	CHECK(take(length, LF_CONTROL_INQUIRE));
+	/* One byte more than there may be, though the message has it. */
+	bytes[16] = 1;
+	bytes[8]++;
+	CHECK(!take(length + 1, LF_CONTROL_INQUIRE));
+	CHECK_EQ(lf_control_encode_reply(&reply, bytes, length - 1), 0);
+}
+
 TEST(the_same_machine_and_path_make_the_same_unit_tomorrow)
 {
 	static const char machine[] = "0123456789abcdef0123456789abcdef";

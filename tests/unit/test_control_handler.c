@@ -5,6 +5,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +90,7 @@ struct asker {
 	uint8_t bytes[LF_CONTROL_MESSAGE_MAX];
 };
 
-static struct asker one, two;
+static struct asker one, two, three;
 
 static bool edge_portal(void *context, uint32_t index, struct lf_control_portal *portal)
 {
@@ -112,7 +113,7 @@ static void set_up(void)
 	flushes = closes = 0;
 	loop = lf_loop_create(0, false, &message);
 	adapter = lf_adapter_create(&adapter_options);
-	options.adapter = adapter;
+	options.adapter = handler_options.adapter = adapter;
 	options.loop = handler_options.loop = loop;
 	devices = lf_devices_create(&options);
 	handler_options.devices = devices;
@@ -137,6 +138,7 @@ static void tear_down(void)
 	lf_loop_post(loop, &post);
 	lf_loop_run(loop);
 	lf_devices_destroy(devices);
+	lf_handler_fini(&handler);
 	lf_adapter_destroy(adapter);
 	lf_loop_destroy(loop);
 }
@@ -219,6 +221,7 @@ static struct lf_request command;
 static struct lf_segment segment;
 static uint8_t block[512];
 static bool command_done;
+static enum lf_task_attribute task_attribute;
 
 static void done(struct lf_request *request)
 {
@@ -235,6 +238,7 @@ static void send_command(uint8_t opcode, uint8_t cdb_length, uint8_t blocks)
 	command.nexus = nexus;
 	command.tag++;
 	command.done = done;
+	command.task_attribute = task_attribute;
 	command.offered_direction = blocks ? LF_DIRECTION_IN : LF_DIRECTION_NONE;
 	command.offered_length = blocks * sizeof(block);
 	command_done = false;
@@ -248,11 +252,12 @@ static void send_command(uint8_t opcode, uint8_t cdb_length, uint8_t blocks)
 	lf_submit(&command);
 }
 
-static void hold_a_read(void)
+static void hold_a_read_of(enum lf_task_attribute attribute)
 {
 	struct lf_nexus_options options = {.initiator = "test"};
 
 	memset(&command, 0, sizeof(command));
+	task_attribute = attribute;
 	nexus = lf_nexus_open(adapter, &options);
 	/* The first one meets the unit attention of a new nexus. */
 	send_command(0x00, 6, 0);
@@ -260,6 +265,11 @@ static void hold_a_read(void)
 	hold_reads = true;
 	send_command(0x28, 10, 1);
 	CHECK(!command_done && last_store->held);
+}
+
+static void hold_a_read(void)
+{
+	hold_a_read_of(LF_TASK_SIMPLE);
 }
 
 static void release_it(void)
@@ -515,5 +525,190 @@ TEST(status_counts_what_happened)
 		seen = seen || (strcmp(event.name.bytes, "unit_added") == 0 && event.count > 0);
 	}
 	CHECK(seen);
+	tear_down();
+}
+
+/* ---- INQUIRE ---- */
+
+static void inquire(struct asker *asker, uint32_t number, const uint8_t *cdb, uint16_t cdb_length)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_INQUIRE;
+	request.inquire.number = number;
+	request.inquire.cdb.length = cdb_length;
+	memcpy(request.inquire.cdb.bytes, cdb, cdb_length);
+	ask(asker, &request, -1);
+}
+
+static const uint8_t serial_page[] = {0x12, 0x01, 0x80, 0x80, 0x00, 0x00};
+static const uint8_t absent_page[] = {0x12, 0x01, 0xc7, 0x80, 0x00, 0x00};
+static const uint8_t mode_sense[] = {0x5a, 0x08, 0x3f, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00};
+static const uint8_t operation_codes[] = {
+	0xa3, 0x0c, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00};
+static const uint8_t read_capacity[] = {0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0};
+
+TEST(an_inquiry_brings_what_the_unit_says)
+{
+	set_up();
+	CHECK_EQ(connect_image("/disk.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	inquire(&two, 1, serial_page, sizeof(serial_page));
+	CHECK(!two.answered); /* never from within */
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(two.reply.inquiry.scsi_status, 0x00);
+	CHECK_EQ(two.reply.inquiry.data_length, 20);
+	CHECK_EQ(lf_control_decode_data(two.bytes)[1], 0x80);
+	CHECK_EQ(lf_control_decode_data(two.bytes)[3], 16);
+	CHECK(memcmp(lf_control_decode_data(two.bytes) + 4, one.reply.one.device.serial.bytes, 16) == 0);
+	inquire(&two, 1, read_capacity, sizeof(read_capacity));
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.inquiry.data_length, 32);
+	CHECK_EQ(lf_control_decode_data(two.bytes)[6], 0x07); /* the last LBA: 7FFh */
+	CHECK_EQ(lf_control_decode_data(two.bytes)[7], 0xff);
+	inquire(&two, 1, absent_page, sizeof(absent_page));
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(two.reply.inquiry.scsi_status, 0x02);
+	CHECK_EQ(two.reply.inquiry.data_length, 0);
+	CHECK_EQ(two.reply.inquiry.sense.bytes[2], 0x05);
+	CHECK_EQ(two.reply.inquiry.sense.bytes[12], 0x24);
+	tear_down();
+}
+
+TEST(an_inquiry_sees_no_unit_attention)
+{
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	inquire(&two, 1, mode_sense, sizeof(mode_sense)); /* 29/00 */
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.inquiry.scsi_status, 0x00);
+	CHECK(two.reply.inquiry.data_length > 8);
+	CHECK_EQ(connect_image("/b.img", image("b", 1 << 20), 0), LF_CONTROL_OK);
+	inquire(&two, 1, operation_codes, sizeof(operation_codes)); /* 3F/0E */
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.inquiry.scsi_status, 0x00);
+	inquire(&two, 2, mode_sense, sizeof(mode_sense));
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.inquiry.scsi_status, 0x00);
+	tear_down();
+}
+
+TEST(only_commands_that_read_facts_are_carried_out)
+{
+	static const struct {
+		uint8_t cdb[16];
+		uint16_t length;
+	} refused[] = {{{0x00}, 6}, {{0x03}, 6}, {{0x28, [8] = 1}, 10}, {{0x2a, [8] = 1}, 10}, {{0x42}, 10},
+		{{0x35}, 10}, {{0x9e, 0x12}, 16}, {{0x9e, 0x11}, 16}, {{0xa3, 0x0a}, 12}, {{0xa4, 0x0c}, 12},
+		{{0xa0}, 12}, {{0x55}, 10}, {{0x12}, 1}, {{0}, 0}};
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	for (uint32_t i = 0; i < lf_count_of(refused); i++) {
+		inquire(&two, 1, refused[i].cdb, refused[i].length);
+		CHECK(two.answered);
+		CHECK_EQ(two.reply.header.status, LF_CONTROL_UNSUPPORTED);
+	}
+	inquire(&two, 0, serial_page, sizeof(serial_page));
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_NOT_FOUND);
+	inquire(&two, 2, serial_page, sizeof(serial_page));
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_NOT_FOUND);
+	/* A CDB that is shorter than its command is the unit's to refuse. */
+	inquire(&two, 1, serial_page, 3);
+	run_until_answered(&two);
+	CHECK_EQ(two.reply.inquiry.scsi_status, 0x02);
+	tear_down();
+}
+
+/* Whatever comes behind an ORDERED command waits for it. */
+static void hold_an_ordered_read(void)
+{
+	hold_a_read_of(LF_TASK_ORDERED);
+}
+
+static void *release_elsewhere(void *context)
+{
+	(void)context;
+	release_it();
+	return NULL;
+}
+
+TEST(an_inquiry_that_ends_on_another_thread_comes_home)
+{
+	pthread_t thread;
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_an_ordered_read();
+	inquire(&two, 1, serial_page, sizeof(serial_page));
+	CHECK(pthread_create(&thread, NULL, release_elsewhere, NULL) == 0);
+	run_until_answered(&two);
+	pthread_join(thread, NULL);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	CHECK_EQ(two.reply.inquiry.data_length, 20);
+	tear_down();
+}
+
+TEST(a_client_that_goes_leaves_its_inquiry_to_the_unit)
+{
+	struct asker *gone = calloc(1, sizeof(*gone));
+	pthread_t thread;
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_an_ordered_read();
+	inquire(gone, 1, mode_sense, sizeof(mode_sense));
+	inquire(&two, 1, serial_page, sizeof(serial_page));
+	lf_handler_forget(&gone->call);
+	CHECK(!gone->answered);
+	memset(gone, 0xff, sizeof(*gone));
+	free(gone);
+	CHECK(pthread_create(&thread, NULL, release_elsewhere, NULL) == 0);
+	run_until_answered(&two);
+	pthread_join(thread, NULL);
+	CHECK_EQ(two.reply.inquiry.data_length, 20);
+	tear_down();
+}
+
+TEST(inquiries_that_nobody_waits_for_have_a_limit)
+{
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_an_ordered_read();
+	for (uint32_t i = 0; i < 64; i++) {
+		inquire(&two, 1, serial_page, sizeof(serial_page));
+		CHECK(!two.answered);
+		lf_handler_forget(&two.call);
+	}
+	inquire(&two, 1, serial_page, sizeof(serial_page));
+	CHECK(two.answered);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_BUSY);
+	release_it();
+	tear_down();
+}
+
+TEST(a_unit_that_leaves_is_asked_no_more)
+{
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), 0), LF_CONTROL_OK);
+	hold_an_ordered_read();
+	inquire(&two, 1, serial_page, sizeof(serial_page));
+	ask_about(&one, LF_CONTROL_DISCONNECT, "a", FOREVER_MS);
+	CHECK(!one.answered);
+	inquire(&three, 1, serial_page, sizeof(serial_page));
+	CHECK(three.answered);
+	CHECK_EQ(three.reply.header.status, LF_CONTROL_BUSY);
+	release_it();
+	run_until_answered(&one);
+	CHECK_EQ(one.reply.header.status, LF_CONTROL_OK);
+	CHECK(two.answered);
+	CHECK_EQ(two.reply.header.status, LF_CONTROL_OK);
+	/* Nor is the next one asked in its place. */
+	CHECK_EQ(connect_image("/b.img", image("b", 1 << 20), 0), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.number, 2);
+	inquire(&three, 1, serial_page, sizeof(serial_page));
+	CHECK_EQ(three.reply.header.status, LF_CONTROL_NOT_FOUND);
 	tear_down();
 }
