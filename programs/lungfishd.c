@@ -354,6 +354,7 @@ static void tear_down(struct daemon *daemon)
 	lf_iscsi_destroy(daemon->iscsi);
 	lf_devices_destroy(daemon->devices);
 	lf_handler_fini(&daemon->handler);
+	lf_store_file_quiesce(); /* its threads may still be on their way out of the core */
 	lf_adapter_destroy(daemon->adapter);
 	lf_loop_unwatch(daemon->loops[0], &daemon->signals);
 	close(daemon->signals.fd);

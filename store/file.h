@@ -37,10 +37,15 @@ struct lf_store {
 	/* Atomic: learned while running, never unlearned. */
 	bool no_zero_range; /* the file system has no FALLOC_FL_ZERO_RANGE */
 	bool no_punch;      /* nor FALLOC_FL_PUNCH_HOLE */
-	bool sync_failed;   /* see file_steps.c */
 
 	pthread_mutex_t lock;    /* guards what follows; held across the writes of a SAVE */
 	uint64_t state_sequence; /* of the newest valid slot */
+
+	pthread_mutex_t sync_lock;   /* guards what follows: see file_sync.c */
+	bool sync_runs;              /* an operation leads a sync: from its turn to its result */
+	bool sync_failed;            /* this file is never stable again until it is opened anew */
+	struct lf_link sync_sharing; /* io->link: who shares the sync that runs, beside its leader */
+	struct lf_link sync_waiting; /* io->link: who came later: they share the next one */
 
 	pthread_mutex_t log_lock;
 	struct lf_file_log logs[LF_FILE_ERRORS];
@@ -92,7 +97,10 @@ struct lf_file_call {
 };
 
 void lf_file_begin(struct lf_store *store, struct lf_io *io);
-/* The next call to make; false: there is none, the operation has its error. */
+/*
+ * The next call to make. False: the operation is the caller's no more: its done was called, or it waits for
+ * a sync that another operation leads.
+ */
 bool lf_file_next(struct lf_io *io, struct lf_file_call *call);
 /* What came of it: bytes, or an errno negated. */
 void lf_file_result(struct lf_io *io, int64_t result);
@@ -101,6 +109,18 @@ int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int
 
 /* Logs a fault of the host's, each kind of it at most once a minute. */
 void lf_file_log_fault(struct lf_io *io, enum lf_error error, int number);
+
+/* ---- file_sync.c ---- */
+
+/* True: io leads, its caller makes the call. False: it shares the next sync, or was done with an error. */
+bool lf_file_sync_join(struct lf_io *io);
+/* The leader has its error: all who share it are done, and the next sync is on its way. */
+void lf_file_sync_end(struct lf_io *leader);
+
+/* ---- file_linux.c ---- */
+
+/* An engine goes on where the operation stands: this loop's ring, or the pool. */
+void lf_file_go_on(struct lf_io *io);
 
 /* ---- file_uring.c ---- */
 

@@ -36,6 +36,7 @@ void lf_store_file_set_inline(bool allowed)
 static void free_store(struct lf_store *store)
 {
 	pthread_mutex_destroy(&store->lock);
+	pthread_mutex_destroy(&store->sync_lock);
 	pthread_mutex_destroy(&store->log_lock);
 	free(store->path);
 	lf_free(store);
@@ -48,7 +49,10 @@ static struct lf_store *allocate_store(const struct lf_source *source)
 	if (!store)
 		return NULL;
 	pthread_mutex_init(&store->lock, NULL);
+	pthread_mutex_init(&store->sync_lock, NULL);
 	pthread_mutex_init(&store->log_lock, NULL);
+	lf_list_init(&store->sync_sharing);
+	lf_list_init(&store->sync_waiting);
 	store->fd = (int)source->handle;
 	store->state_fd = (int)source->state_handle;
 	store->use_ring = engine_wanted != LF_FILE_ENGINE_THREADS;
@@ -102,7 +106,10 @@ static enum lf_error file_open(const struct lf_source *source, struct lf_store *
 	return LF_OK;
 }
 
-/* True: the operation is through, by calls that cannot wait. False: an engine goes on where this stopped. */
+/*
+ * True: the operation is through, by calls that cannot wait, or waits for another's sync. False: an engine
+ * goes on where this stopped.
+ */
 static bool try_in_place(struct lf_store *store, struct lf_io *io)
 {
 	struct lf_file_call call;
@@ -130,15 +137,19 @@ static bool try_in_place(struct lf_store *store, struct lf_io *io)
 	return true;
 }
 
+void lf_file_go_on(struct lf_io *io)
+{
+	if (!lf_file_io_of(io)->store->use_ring || !lf_file_uring_start(io))
+		lf_file_threads_start(io);
+}
+
 static void start(struct lf_io *io)
 {
 	struct lf_store *store = lf_file_io_of(io)->store;
 
 	lf_file_begin(store, io);
-	if (try_in_place(store, io))
-		io->done(io);
-	else if (!store->use_ring || !lf_file_uring_start(io))
-		lf_file_threads_start(io);
+	if (!try_in_place(store, io))
+		lf_file_go_on(io);
 }
 
 static void file_submit(struct lf_store *store, struct lf_io *io)

@@ -20,7 +20,8 @@ enum phase {
 	PHASE_ZERO_RANGE,
 	PHASE_PUNCH,
 	PHASE_WRITE_ZEROS,
-	PHASE_SYNC,
+	PHASE_SYNC,    /* it has to join those who want one */
+	PHASE_SYNCING, /* it joined: as a leader, or it waits */
 	PHASE_SAVE,
 	PHASE_MAP,
 	PHASE_END,
@@ -72,16 +73,7 @@ static uint16_t first_phase(struct lf_store *store, struct lf_io *io)
 	case LF_OP_UNMAP:
 		return io->length_bytes ? zeroing_phase(store, false) : PHASE_END;
 	case LF_OP_FLUSH:
-		if (store->read_only)
-			return PHASE_END;
-		/*
-		 * Once the kernel could not write pages back it calls them clean; another fdatasync would
-		 * succeed though acknowledged data is lost. So this file is never stable again until it is
-		 * opened anew.
-		 */
-		if (learned(&store->sync_failed))
-			io->error = LF_E_IO;
-		return io->error ? PHASE_END : PHASE_SYNC;
+		return store->read_only ? PHASE_END : PHASE_SYNC;
 	case LF_OP_SAVE:
 		if (store->state_fd < 0)
 			io->error = LF_E_UNSUPPORTED;
@@ -149,7 +141,8 @@ static void set_stretch(struct lf_file_call *call, const struct lf_segment *segm
 static void set_transfer(struct lf_file_call *call, const struct lf_io *io, const struct lf_file_io *file_io)
 {
 	call->kind = io->op == LF_OP_READ ? LF_FILE_READ : LF_FILE_WRITE;
-	call->flags = io->op == LF_OP_WRITE && io->fua ? RWF_DSYNC : 0;
+	/* Not RWF_DSYNC for FUA: it takes the news of older pages' loss, which FLUSH then never hears. */
+	call->flags = 0;
 	set_stretch(call, io->segments, io->segment_count, file_io->done_bytes,
 		io->length_bytes - file_io->done_bytes);
 }
@@ -181,6 +174,10 @@ bool lf_file_next(struct lf_io *io, struct lf_file_call *call)
 		set_zeros(call, io, file_io);
 		return true;
 	case PHASE_SYNC:
+		file_io->phase = PHASE_SYNCING;
+		call->kind = LF_FILE_SYNC;
+		return lf_file_sync_join(io);
+	case PHASE_SYNCING:
 		call->kind = LF_FILE_SYNC;
 		return true;
 	case PHASE_SAVE:
@@ -192,19 +189,13 @@ bool lf_file_next(struct lf_io *io, struct lf_file_call *call)
 	case PHASE_END:
 		break;
 	}
+	io->done(io);
 	return false;
 }
 
 static void fail(struct lf_io *io, enum lf_error error, int number)
 {
-	struct lf_file_io *file_io = lf_file_io_of(io);
-	struct lf_store *store = file_io->store;
-	bool stable = file_io->phase == PHASE_SYNC || (io->op == LF_OP_WRITE && io->fua && number == EIO);
-
-	/* A FUA write that met EIO may have taken the news of older pages' loss, too. */
-	if (stable && error != LF_E_NO_MEMORY)
-		learn(&store->sync_failed);
-	file_io->phase = PHASE_END;
+	lf_file_io_of(io)->phase = PHASE_END;
 	io->error = error;
 	lf_file_log_fault(io, error, number);
 }
@@ -241,11 +232,35 @@ static bool is_worth_another_try(struct lf_io *io, int number)
 	return number == EAGAIN && file_io->retries++ < RETRIES_MAX;
 }
 
+/*
+ * A sync that was interrupted is made again. Any other error, also one that seems to pass, may have used up
+ * the kernel's only report: it is the last word.
+ */
+static void sync_result(struct lf_io *io, int64_t result)
+{
+	if (result == -EINTR) {
+		lf_trace_store_retried(io->op, io->offset_bytes, io->length_bytes, 0);
+		return;
+	}
+	if (result < 0)
+		fail(io, lf_error_from_errno((int)-result), (int)-result);
+	lf_file_io_of(io)->phase = PHASE_END;
+	lf_file_sync_end(io);
+}
+
+static bool wants_sync(const struct lf_io *io)
+{
+	return io->fua && (io->op == LF_OP_WRITE || io->op == LF_OP_ZERO || io->op == LF_OP_UNMAP);
+}
+
 void lf_file_result(struct lf_io *io, int64_t result)
 {
 	struct lf_file_io *file_io = lf_file_io_of(io);
-	bool zeroing = io->op == LF_OP_ZERO || io->op == LF_OP_UNMAP;
 
+	if (file_io->phase == PHASE_SYNCING) {
+		sync_result(io, result);
+		return;
+	}
 	if (result < 0) {
 		int number = (int)-result;
 		if (!is_worth_another_try(io, number) && !fall_back(io, number))
@@ -270,7 +285,7 @@ void lf_file_result(struct lf_io *io, int64_t result)
 	default:
 		break;
 	}
-	file_io->phase = zeroing && io->fua && file_io->phase != PHASE_SYNC ? PHASE_SYNC : PHASE_END;
+	file_io->phase = wants_sync(io) ? PHASE_SYNC : PHASE_END;
 }
 
 static int64_t transfer(int fd, const struct lf_file_call *call, int flags)

@@ -11,11 +11,12 @@
 /* Made once, for the process's life: an idle thread costs nothing. */
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t work;
+	pthread_cond_t work, quiet;
 	struct lf_link queue; /* io->link */
 	uint32_t threads, idle;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
 	.work = PTHREAD_COND_INITIALIZER,
+	.quiet = PTHREAD_COND_INITIALIZER,
 	.queue = {&pool.queue, &pool.queue}};
 
 static void carry_out(struct lf_io *io)
@@ -24,7 +25,6 @@ static void carry_out(struct lf_io *io)
 
 	while (lf_file_next(io, &call))
 		lf_file_result(io, lf_file_make_call(io, &call, 0));
-	io->done(io);
 }
 
 static struct lf_io *wait_for_work(void)
@@ -34,7 +34,8 @@ static struct lf_io *wait_for_work(void)
 
 	pthread_mutex_lock(&pool.lock);
 	while (!(link = lf_list_take(&pool.queue))) {
-		pool.idle++;
+		if (++pool.idle == pool.threads)
+			pthread_cond_broadcast(&pool.quiet);
 		pthread_cond_wait(&pool.work, &pool.lock);
 		pool.idle--;
 	}
@@ -97,4 +98,13 @@ void lf_file_threads_start(struct lf_io *io)
 	pthread_mutex_unlock(&pool.lock);
 	if (wake)
 		pthread_cond_signal(&pool.work);
+}
+
+void lf_store_file_quiesce(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	/* One that was woken counts as idle until it runs, but then the queue is not empty. */
+	while (pool.idle < pool.threads || !lf_list_empty(&pool.queue))
+		pthread_cond_wait(&pool.quiet, &pool.lock);
+	pthread_mutex_unlock(&pool.lock);
 }

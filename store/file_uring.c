@@ -45,10 +45,8 @@ static void completed(struct lf_completion *completion, int32_t result)
 	struct lf_file_call call;
 
 	lf_file_result(io, result);
-	if (!lf_file_next(io, &call))
-		io->done(io);
-	else if (!lf_file_uring_start(io))
-		lf_file_threads_start(io);
+	if (lf_file_next(io, &call))
+		lf_file_go_on(io);
 }
 
 bool lf_file_uring_start(struct lf_io *io)

@@ -25,6 +25,13 @@ void lf_store_file_set_engine(enum lf_file_engine engine);
 /* Tests: false sends every operation to the engine, also what would be done in place. Likewise. */
 void lf_store_file_set_inline(bool allowed);
 
+/*
+ * Waits until no thread of the pool is at work: done may be called on one, and what called it, or what done
+ * called, may not have returned yet when its operation counts as ended. Called by the program after every
+ * unit was freed and before lf_adapter_destroy, when nobody submits any more; PASSIVE_LEVEL.
+ */
+void lf_store_file_quiesce(void);
+
 /* What LF_OP_SAVE may carry at most. */
 #define LF_STATE_MAX_BYTES 65536u
 

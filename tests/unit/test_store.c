@@ -465,7 +465,8 @@ static int file_on_small_volume(void)
 	return fd;
 }
 
-static void check_full_volume(const struct way *way, struct bed *bed)
+/* fua: a write that found no room says nothing of what was acknowledged before. */
+static void check_full_volume(const struct way *way, struct bed *bed, bool fua)
 {
 	struct lf_source source = {
 		.path = "/full/image", .handle = file_on_small_volume(), .state_handle = -1};
@@ -474,11 +475,11 @@ static void check_full_volume(const struct way *way, struct bed *bed)
 	if (source.handle < 0)
 		SKIP("no mount namespaces here");
 	CHECK_EQ(bed_reopen(bed, &source), LF_OK);
-	CHECK_EQ(bed_move(bed, LF_OP_WRITE, 0, out, 2 * MIB, false), LF_E_NO_SPACE);
+	CHECK_EQ(bed_move(bed, LF_OP_WRITE, 0, out, 2 * MIB, fua), LF_E_NO_SPACE);
 	/* Zeroing needs no room, and a hole gives some back. */
 	CHECK_EQ(bed_do(bed, LF_OP_ZERO, 3 * MIB, MIB, false), LF_OK);
 	CHECK_EQ(bed_do(bed, LF_OP_UNMAP, 0, 2 * MIB, false), LF_OK);
-	CHECK_EQ(bed_move(bed, LF_OP_WRITE, 2 * MIB, out, 65536, false), LF_OK);
+	CHECK_EQ(bed_move(bed, LF_OP_WRITE, 2 * MIB, out, 65536, fua), LF_OK);
 	CHECK_EQ(bed_do(bed, LF_OP_FLUSH, 0, 0, false), LF_OK);
 	lf_store_file_ops.close(bed->store);
 }
@@ -488,7 +489,8 @@ TEST(a_full_volume_is_no_space_and_goes_on_when_there_is_some)
 	for (size_t i = 5; i < lf_count_of(ways); i++) {
 		struct bed bed = {0};
 		home_open(&bed.home);
-		check_full_volume(&ways[i], &bed);
+		check_full_volume(&ways[i], &bed, false);
+		check_full_volume(&ways[i], &bed, true);
 		home_close(&bed.home);
 	}
 }
@@ -760,7 +762,7 @@ static void flood_start(struct lf_post *post)
 		lf_store_file_ops.submit(flood.store, &flood.io[i]);
 }
 
-static void check_flood(struct bed *bed)
+static void run_flood(struct bed *bed, bool with_syncs)
 {
 	memset(&flood, 0, sizeof(flood));
 	sem_init(&flood.ended, 0, 0);
@@ -774,7 +776,10 @@ static void check_flood(struct bed *bed)
 			.length_bytes = 4096,
 			.segments = &flood.segment,
 			.segment_count = 1,
+			.fua = with_syncs && i % 4 == 1,
 			.done = flood_done};
+	for (size_t i = 3; with_syncs && i < FLOOD; i += 4)
+		flood.io[i] = (struct lf_io){.op = LF_OP_FLUSH, .done = flood_done};
 	lf_loop_post(bed->home.loop, &flood.post);
 	for (size_t i = 0; i < FLOOD; i++) {
 		while (sem_wait(&flood.ended) < 0)
@@ -783,9 +788,26 @@ static void check_flood(struct bed *bed)
 	sem_destroy(&flood.ended);
 	CHECK_EQ(flood.errors, 0);
 	for (size_t i = 0; i < FLOOD; i++) {
+		if (flood.io[i].op == LF_OP_FLUSH)
+			continue;
 		CHECK_EQ(pread(bed->fd, in, 4096, (off_t)(i * 4096)), 4096);
 		CHECK(memcmp(in, out, 4096) == 0);
 	}
+}
+
+static void check_flood(struct bed *bed)
+{
+	run_flood(bed, false);
+}
+
+static void check_flood_with_syncs(struct bed *bed)
+{
+	run_flood(bed, true);
+}
+
+TEST(flushes_and_fua_writes_among_many_writes_all_end)
+{
+	for_all_ways(8 * MIB, check_flood_with_syncs);
 }
 
 TEST(more_at_once_than_the_ring_has_entries)
