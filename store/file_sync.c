@@ -56,6 +56,11 @@ void lf_file_sync_end(struct lf_io *leader)
 	}
 	store->sync_runs = next != NULL;
 	pthread_mutex_unlock(&store->sync_lock);
+	if (leader->error)
+		lf_log(LF_LOG_ERROR,
+			"%s: acknowledged writes may be lost: disconnect it, check its data, connect it "
+			"again",
+			store->path);
 	if (next)
 		lf_file_go_on(lf_container(next, struct lf_io, link));
 	while ((link = lf_list_take(&ended))) {
