@@ -134,6 +134,10 @@ static void connection_kicked(struct lf_post *post)
 		connection_start(connection);
 	if (kicks & ISCSI_KICK_CLOSE)
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_REINSTATED);
+	/* One that has finished its login meanwhile stays. */
+	if ((kicks & ISCSI_KICK_ROOM) &&
+		(connection->phase != ISCSI_PHASE_FULL || connection->login.negotiation.discovery))
+		lf_iscsi_connection_close(connection, ISCSI_CLOSE_ROOM);
 	if (kicks & ISCSI_KICK_RESET)
 		lf_iscsi_connection_end(connection, ISCSI_CLOSE_RESET);
 	if ((kicks & ISCSI_KICK_CLAIM) && connection->phase == ISCSI_PHASE_CLAIM)
@@ -172,6 +176,7 @@ static void connection_ready(struct lf_watch *watch, uint32_t events)
 {
 	struct iscsi_connection *connection = lf_container(watch, struct iscsi_connection, watch);
 
+	connection->turn_bytes = 0;
 	if (events & EPOLLOUT)
 		iscsi_schedule(connection);
 	if (events & EPOLLIN) {
@@ -236,20 +241,33 @@ static bool hoards(struct iscsi_connection *connection)
 	return same && others_wait(connection);
 }
 
-/* A peer that says nothing at all is asked once (RFC 7143 11.19), then given up. */
+/* Whether something has waited to be sent since the last look, and not a byte of it was taken. */
+static bool takes_nothing(struct iscsi_connection *connection)
+{
+	bool queued = !lf_iscsi_transmit_idle(connection);
+	bool stuck =
+		queued && connection->queued_seen && connection->bytes_sent == connection->bytes_sent_seen;
+
+	connection->queued_seen = queued;
+	connection->bytes_sent_seen = connection->bytes_sent;
+	return stuck;
+}
+
+/* Who says nothing is asked once (RFC 7143 11.19), then given up; so is whoever never reads. */
 static void check_silence(struct iscsi_connection *connection)
 {
 	bool silent = connection->receive.bytes == connection->bytes_seen;
+	bool stuck = takes_nothing(connection);
 
 	connection->bytes_seen = connection->receive.bytes;
-	if ((silent && connection->pinged) || hoards(connection)) {
+	if ((silent && connection->pinged) || stuck || hoards(connection)) {
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_SILENCE);
 		return;
 	}
 	connection->pinged = silent;
+	set_timer(connection, connection->iscsi->silence_ms);
 	if (silent)
 		lf_iscsi_nop_in(connection, true);
-	set_timer(connection, ISCSI_SILENCE_MS);
 }
 
 static void connection_timer(struct lf_timer *timer)
@@ -268,11 +286,11 @@ static void connection_timer(struct lf_timer *timer)
 
 static void leave_logins(struct iscsi_connection *connection)
 {
-	if (!connection->counted_login)
-		return;
-	connection->counted_login = false;
 	lf_lock(&connection->iscsi->lock);
-	connection->iscsi->logins--;
+	if (lf_link_in_list(&connection->login_link)) {
+		lf_list_remove(&connection->login_link);
+		connection->iscsi->login_count--;
+	}
 	lf_unlock(&connection->iscsi->lock);
 }
 
@@ -281,7 +299,7 @@ void lf_iscsi_connection_full_feature(struct iscsi_connection *connection)
 	connection->phase = ISCSI_PHASE_FULL;
 	leave_logins(connection);
 	lf_iscsi_login_fini(&connection->login);
-	set_timer(connection, ISCSI_SILENCE_MS);
+	set_timer(connection, connection->iscsi->silence_ms);
 	lf_trace_iscsi_login_done(connection->id, connection->login.negotiation.discovery,
 		connection->portal->terms.portal_group, 0);
 }
@@ -293,6 +311,7 @@ void lf_iscsi_connection_end(struct iscsi_connection *connection, enum iscsi_clo
 	connection->phase = ISCSI_PHASE_FLUSH;
 	connection->reason = reason;
 	connection->receive.task = NULL;
+	lf_iscsi_window_shut(connection);
 	lf_iscsi_tasks_hurry(connection, false);
 	set_timer(connection, ISCSI_DISCARD_TIMEOUT_MS);
 	lf_iscsi_connection_watch(connection);
@@ -313,6 +332,7 @@ void lf_iscsi_connection_close(struct iscsi_connection *connection, enum iscsi_c
 	connection->fd = -1;
 	lf_trace_iscsi_connection_closed(connection->id, reason, 0, 0);
 	lf_iscsi_transmit_drop(connection);
+	lf_iscsi_window_shut(connection);
 	lf_iscsi_tasks_hurry(connection, false);
 	iscsi_schedule(connection);
 }
@@ -354,6 +374,8 @@ static void connection_round(struct lf_round *round)
 {
 	struct iscsi_connection *connection = lf_container(round, struct iscsi_connection, round);
 
+	if (connection->no_memory)
+		lf_iscsi_connection_close(connection, ISCSI_CLOSE_NO_MEMORY);
 	lf_iscsi_tasks_finish(connection);
 	if (connection->phase == ISCSI_PHASE_FULL && (connection->logging_out || connection->stopping) &&
 		lf_iscsi_session_idle(connection))

@@ -25,8 +25,16 @@ static bool take_pages(struct iscsi_task *task, uint32_t pages)
 	if (!lf_iscsi_pool_take(&task->connection->lane->pool, pages, task->segments, &task->segment_count))
 		return false;
 	task->pages += pages;
-	task->connection->session.pages += pages;
 	return true;
+}
+
+static void take_promised(struct iscsi_task *task, uint32_t pages)
+{
+	bool taken = lf_iscsi_pool_take_promised(
+		&task->connection->lane->pool, pages, task->segments, &task->segment_count);
+
+	lf_assert(taken);
+	task->pages += pages;
 }
 
 /* Asks for as much as the agreed number of R2Ts allows; they are made where they are sent. */
@@ -86,35 +94,41 @@ static bool session_is_full(const struct iscsi_task *task)
 {
 	const struct iscsi_session *session = &task->connection->session;
 
-	return session->pages >= task->connection->lane->session_pages_max ||
+	return session->claimed >= task->connection->lane->session_pages_max ||
 	       !lf_list_empty(&session->capped);
 }
 
-static void wait_for_memory(struct iscsi_task *task)
+/* False: it waits, until others of its session or of the loop have given memory back. */
+static bool take_turn(struct iscsi_task *task)
 {
-	struct iscsi_lane *lane = task->connection->lane;
+	struct iscsi_connection *connection = task->connection;
+	struct iscsi_lane *lane = connection->lane;
+	bool capped = session_is_full(task);
 
-	lf_trace_iscsi_budget_wait(task->connection->id, task->need,
-		(uint64_t)(lane->pool.free_pages - lane->pool.promised) * ISCSI_PAGE, 0);
-	lf_list_append(
-		session_is_full(task) ? &task->connection->session.capped : &lane->waiting, &task->wait_link);
+	if (!capped)
+		lf_iscsi_task_claim(task);
+	if (!capped && lf_list_empty(&lane->waiting) && take_pages(task, iscsi_pages(task->need)))
+		return true;
+	lf_trace_iscsi_budget_wait(connection->id, task->need,
+		(uint64_t)(lane->pool.free_pages[1] + iscsi_pool_unpromised(&lane->pool)) * ISCSI_PAGE, 0);
+	lf_list_append(capped ? &connection->session.capped : &lane->waiting, &task->wait_link);
+	return false;
 }
 
 static void gather_in(struct iscsi_task *task)
 {
-	struct iscsi_lane *lane = task->connection->lane;
+	const struct iscsi_lane *lane = task->connection->lane;
 
 	/* A command that would move more than there is memory is cut short, as lf_submit allows. */
 	task->need = lf_min(task->request.data_wanted, (uint64_t)lane->transfer_pages_max * ISCSI_PAGE);
-	if (!lf_list_empty(&lane->waiting) || session_is_full(task) || !lf_iscsi_task_take_memory(task))
-		wait_for_memory(task);
+	if (take_turn(task))
+		lf_iscsi_task_submit(task, task->need);
 }
 
 /* The command was begun and moves data; immediate_length bytes of it follow in the same PDU. */
 void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length)
 {
-	struct iscsi_connection *connection = task->connection;
-	struct iscsi_lane *lane = connection->lane;
+	const struct iscsi_lane *lane = task->connection->lane;
 	struct lf_request *request = &task->request;
 	uint32_t write_length = task->flags & ISCSI_COMMAND_WRITE ? task->edtl : 0;
 	uint64_t first;
@@ -130,20 +144,13 @@ void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length)
 		lf_iscsi_task_submit(task, 0);
 		return;
 	}
-	if (lf_list_empty(&lane->waiting) && !session_is_full(task) &&
-		take_pages(task, iscsi_pages(task->need))) {
-		gather_advance(task);
-		return;
+	if (!take_turn(task)) {
+		/* What comes unasked was promised its place; the rest and its R2T wait for their turn. */
+		first = lf_min(task->unsolicited ? task->sequence_end : immediate_length, task->need);
+		take_promised(task, iscsi_pages(first));
+		if (task->pages == iscsi_pages(task->need))
+			lf_list_remove(&task->wait_link);
 	}
-	/* What comes unasked was promised its place; the rest waits for its turn, and its R2T with it. */
-	first = lf_min(task->unsolicited ? task->sequence_end : immediate_length, task->need);
-	if (first > 0) {
-		bool taken = take_pages(task, iscsi_pages(first));
-
-		lf_assert(taken);
-	}
-	if (iscsi_pages(task->need) > task->pages)
-		wait_for_memory(task);
 	gather_advance(task);
 }
 

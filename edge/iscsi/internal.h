@@ -11,9 +11,10 @@
 #include "edge/iscsi/pdu.h"
 #include "edge/iscsi/pool.h"
 
-#define ISCSI_PORTALS_MAX 16
-#define ISCSI_LOGINS_MAX  64 /* connections that have not finished their login */
-#define ISCSI_LANES_MAX   64
+#define ISCSI_PORTALS_MAX     16
+#define ISCSI_LOGINS_MAX      64 /* connections that have not finished their login */
+#define ISCSI_DISCOVERIES_MAX 32 /* discovery sessions */
+#define ISCSI_LANES_MAX       64
 
 /* A session's commands: what its window holds, the immediate ones beside it, and those that are being sent.
  */
@@ -27,8 +28,7 @@
 
 /* The receive buffer holds any one PDU whole. */
 #define ISCSI_RECEIVE_BUFFER     (ISCSI_RECEIVE_DATA_MAX + ISCSI_BHS_LENGTH + ISCSI_AHS_MAX + 16)
-#define ISCSI_DISCARD_TIMEOUT_MS 1000  /* how long a closing connection waits for the peer's end */
-#define ISCSI_SILENCE_MS         30000 /* after it a NOP-In asks; after another the connection is dropped */
+#define ISCSI_DISCARD_TIMEOUT_MS 1000 /* how long a closing connection waits for the peer's end */
 
 struct iscsi_connection;
 
@@ -58,6 +58,8 @@ struct iscsi_reply {
 
 #define ISCSI_BATCH_VECTORS 256
 #define ISCSI_BATCH_BYTES   16384
+/* After so many a connection lets the others of its loop have their turn. */
+#define ISCSI_TURN_BYTES (2u << 20)
 
 /* The PDUs of one sendmsg: headers and small data in bytes, the rest by reference. */
 struct iscsi_batch {
@@ -89,6 +91,7 @@ struct iscsi_task {
 	struct iscsi_task *bucket_next;
 	enum iscsi_task_state state;
 	uint32_t index, itt;
+	uint32_t number;  /* the how manieth of its session */
 	bool immediate;   /* outside the window */
 	bool unsolicited; /* Data-Out without an R2T is still coming */
 	bool spoiled;     /* its data did not come as it should: it will fail */
@@ -109,7 +112,8 @@ struct iscsi_task {
 	/* Data-In. */
 	uint64_t send_length, sent;
 
-	uint32_t pages; /* lent, by the pool */
+	uint32_t pages;   /* lent, by the pool */
+	uint32_t claimed; /* of its session's share, from before it has the pages until it gives them back */
 	uint32_t segment_count;
 	struct lf_segment segments[ISCSI_SEGMENTS_MAX];
 };
@@ -119,6 +123,7 @@ struct iscsi_tmf {
 	struct iscsi_connection *connection;
 	struct iscsi_note finished;
 	uint32_t itt;
+	uint32_t before; /* the number of the first task that it does not mean */
 	uint8_t function;
 	bool used;
 };
@@ -135,12 +140,13 @@ struct iscsi_session {
 	struct iscsi_tmf tmf[ISCSI_TMFS];
 	uint32_t tmf_count;        /* in the core */
 	uint32_t busy;             /* tasks that are not free */
+	uint32_t arrived;          /* tasks ever: the number of the next */
 	uint32_t in_core;          /* tasks between lf_begin and done */
 	uint32_t active;           /* tasks in the window whose answer has not been made */
 	uint32_t immediate;        /* immediate ones, likewise */
 	uint32_t granted;          /* commands that may still come: their unsolicited data is promised */
 	uint32_t promise_pages;    /* for each of them */
-	uint32_t pages;            /* lent to its tasks */
+	uint32_t claimed;          /* pages that its tasks have or are in the row for, capped ones left out */
 	struct lf_link capped;     /* tasks that wait until that is below the limit of one session */
 	struct iscsi_task *oldest; /* of those that wait for data, when the timer last fired; only compared */
 	uint32_t oldest_itt;
@@ -166,6 +172,7 @@ enum iscsi_kick {
 	ISCSI_KICK_CLAIM = 4,  /* the older session is gone */
 	ISCSI_KICK_HURRY = 8,  /* the core marked something that was begun */
 	ISCSI_KICK_RESET = 16, /* TARGET COLD RESET */
+	ISCSI_KICK_ROOM = 32, /* a newcomer takes its place: before the full feature phase, or in discovery */
 };
 
 /* Why a connection ended: the field of iscsi_connection_closed. */
@@ -181,6 +188,7 @@ enum iscsi_close_reason {
 	ISCSI_CLOSE_SILENCE,
 	ISCSI_CLOSE_STOP,
 	ISCSI_CLOSE_NO_MEMORY,
+	ISCSI_CLOSE_ROOM,
 };
 
 /* What was wrong: the reason field of iscsi_protocol_error. */
@@ -216,17 +224,16 @@ struct iscsi_connection {
 	int fd;
 	enum iscsi_phase phase;
 	enum iscsi_close_reason reason;
-	bool paused;        /* something must be sent before more is read */
-	bool logging_out;   /* the answer waits for the tasks */
-	bool stopping;      /* no new commands */
-	bool cold_reset;    /* everyone is dropped once the answer is out */
-	bool running;       /* the receiver is in its loop */
-	bool counted_login; /* among lf_iscsi.logins */
+	bool paused;      /* something must be sent before more is read */
+	bool logging_out; /* the answer waits for the tasks */
+	bool stopping;    /* no new commands */
+	bool no_memory;   /* an answer could not be made: the end of the round closes */
 
 	struct lf_watch watch;
 	struct lf_timer timer;
 	struct lf_round round;
-	uint64_t bytes_seen; /* received when the timer last fired */
+	uint64_t bytes_seen, bytes_sent_seen; /* received and sent when the timer last fired */
+	bool queued_seen;                     /* something waited to be sent then */
 	bool pinged;
 
 	struct iscsi_receive receive;
@@ -243,6 +250,8 @@ struct iscsi_connection {
 	struct lf_link send_queue, solicit;
 	uint32_t replies, reply_bytes; /* in the queue and the batch */
 	struct iscsi_batch *batch;
+	uint64_t bytes_sent;     /* ever */
+	uint32_t turn_bytes;     /* since the loop last looked at the socket */
 	struct lf_link finished; /* tasks done on this loop, for the end of the round */
 
 	/* Any thread. */
@@ -252,7 +261,8 @@ struct iscsi_connection {
 	struct lf_post kick_post;
 
 	/* Under lf_iscsi.lock. */
-	struct lf_link session_link; /* the node's sessions, discovery ones left out */
+	struct lf_link login_link;   /* the node's logins, oldest first */
+	struct lf_link session_link; /* the node's sessions, or its discovery sessions */
 	struct lf_link claim_link;   /* of the session that must end first */
 	struct lf_link claimants;
 	uint32_t tsih;
@@ -291,19 +301,24 @@ struct iscsi_portal {
 struct lf_iscsi {
 	struct lf_adapter *adapter;
 	char iqn[ISCSI_NAME_MAX + 1];
-	uint32_t target, sessions_max, login_timeout_ms;
+	uint32_t target, sessions_max, login_timeout_ms, silence_ms;
 	struct iscsi_lane *lanes;
 	uint32_t lane_count;
 	uint32_t next_lane; /* the accepting loop's */
 	struct iscsi_portal portals[ISCSI_PORTALS_MAX];
 	uint32_t portal_count;
 	uint64_t next_connection_id; /* the accepting loop's */
+	uint64_t rest_logged_ns;     /* likewise: when the want of descriptors was last spoken of; 0: never */
 
 	struct lf_lock lock;
 	struct lf_link sessions; /* under the lock, down to stops_left */
 	uint32_t session_count;
+	struct lf_link discoveries; /* sessions, longest unused first */
+	uint32_t discovery_count;
+	struct lf_link logins; /* connections before their full feature phase, oldest first */
+	uint32_t login_count;
 	uint32_t tsih_last;
-	uint32_t connections, logins;
+	uint32_t connections;
 	uint32_t stops_left; /* lanes that have not stopped */
 	bool stopping, stop_posted;
 	uint64_t deadline_ns;
@@ -367,12 +382,16 @@ bool lf_iscsi_session_open(struct iscsi_connection *connection);
 /* Nothing of it is in the core any more; also for connections that never had one. May be called again. */
 void lf_iscsi_session_close(struct iscsi_connection *connection);
 bool lf_iscsi_session_idle(const struct iscsi_connection *connection);
+/* A discovery session did something: among the idle ones it is the youngest. */
+void lf_iscsi_session_used(struct iscsi_connection *connection);
 /* Drops all sessions of the node: TARGET COLD RESET. */
 void lf_iscsi_sessions_drop(struct lf_iscsi *iscsi);
 
 enum iscsi_sn_verdict { ISCSI_SN_TAKE, ISCSI_SN_IGNORE, ISCSI_SN_GAP };
 enum iscsi_sn_verdict lf_iscsi_take_cmd_sn(struct iscsi_connection *connection, const uint8_t *bhs);
 void lf_iscsi_window_grow(struct iscsi_connection *connection);
+/* The connection ends: its window opens no more. */
+void lf_iscsi_window_shut(struct iscsi_connection *connection);
 /* A NOP-In when the initiator believes the window shut and nothing else tells it. */
 void lf_iscsi_window_tell(struct iscsi_connection *connection);
 uint32_t lf_iscsi_max_cmd_sn(const struct iscsi_connection *connection);
@@ -390,6 +409,15 @@ void lf_iscsi_task_answer(struct iscsi_task *task);
 void lf_iscsi_tasks_finish(struct iscsi_connection *connection);
 /* The session goes: begun tasks are ended by the core. marked_only: only those that task management means. */
 void lf_iscsi_tasks_hurry(struct iscsi_connection *connection, bool marked_only);
+/*
+ * Tasks with lower numbers than before that only wait for data to throw away: nobody answers them any more.
+ * lun NULL: of all units.
+ */
+void lf_iscsi_tasks_forget(struct iscsi_connection *connection, const uint64_t *lun, uint32_t before);
+/* One of them; false when the tag is not that of such a task. */
+bool lf_iscsi_task_forget(struct iscsi_connection *connection, uint32_t itt, uint64_t lun, uint32_t before);
+/* Of the session's share; the task's need is known. */
+void lf_iscsi_task_claim(struct iscsi_task *task);
 
 /* dataout.c */
 void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length);
@@ -403,6 +431,7 @@ bool lf_iscsi_task_data_open(const struct iscsi_task *task);
 bool lf_iscsi_make_r2t(struct iscsi_task *task, uint8_t *bhs);
 
 /* transmit.c */
+/* NULL when memory is short: the connection is closed, but not before the end of the round. */
 struct iscsi_reply *lf_iscsi_reply_create(
 	struct iscsi_connection *connection, uint32_t opcode, uint32_t data_length);
 void lf_iscsi_reply_send(struct iscsi_connection *connection, struct iscsi_reply *reply);

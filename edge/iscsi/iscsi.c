@@ -3,10 +3,11 @@
 #include "edge/iscsi/internal.h"
 
 #define BUDGET_BYTES       (256ull << 20)
-#define SLICE_BYTES_MIN    (4ull << 20) /* of the budget, for one loop */
+#define SLICE_BYTES_MIN    (8ull << 20) /* of the budget, for one loop: half of it is one command's at most */
 #define TRANSFER_BYTES_MAX (32u << 20)  /* one command's data */
 #define SESSIONS           256
 #define LOGIN_TIMEOUT_MS   10000
+#define SILENCE_MS         30000
 
 static void lane_stop(struct lf_post *post);
 static void lane_deadline(struct lf_timer *timer);
@@ -34,7 +35,9 @@ static bool lane_init(
 static bool lanes_init(
 	struct lf_iscsi *iscsi, const struct lf_iscsi_options *options, struct lf_message *message)
 {
-	uint64_t budget = options->memory_budget_bytes != 0 ? options->memory_budget_bytes : BUDGET_BYTES;
+	uint64_t budget = options->memory_budget_bytes != 0
+				  ? options->memory_budget_bytes
+				  : lf_max(BUDGET_BYTES, SLICE_BYTES_MIN * options->loop_count);
 	uint64_t slice = budget / options->loop_count;
 
 	if (slice < SLICE_BYTES_MIN) {
@@ -79,9 +82,12 @@ struct lf_iscsi *lf_iscsi_create(
 	iscsi->sessions_max = options->sessions_max != 0 ? options->sessions_max : SESSIONS;
 	iscsi->login_timeout_ms =
 		options->login_timeout_ms != 0 ? options->login_timeout_ms : LOGIN_TIMEOUT_MS;
+	iscsi->silence_ms = options->silence_ms != 0 ? options->silence_ms : SILENCE_MS;
 	iscsi->stopped_post.run = node_stopped;
 	lf_lock_init(&iscsi->lock);
 	lf_list_init(&iscsi->sessions);
+	lf_list_init(&iscsi->discoveries);
+	lf_list_init(&iscsi->logins);
 	if (!lanes_init(iscsi, options, message)) {
 		lf_iscsi_destroy(iscsi);
 		return NULL;

@@ -13,9 +13,10 @@ struct lf_iscsi_options {
 	uint32_t target;              /* the adapter's target behind it */
 	struct lf_loop *const *loops; /* connections are dealt out to these; the first one accepts */
 	uint32_t loop_count;
-	uint64_t memory_budget_bytes; /* for all sessions' buffers together; 0: 256 MiB */
+	uint64_t memory_budget_bytes; /* for all sessions' buffers together; 0: 256 MiB, or 8 MiB a loop */
 	uint32_t sessions_max;        /* 0: 256 */
 	uint32_t login_timeout_ms;    /* from accept to full feature phase; 0: 10000 */
+	uint32_t silence_ms;          /* after it a NOP-In asks, after another the end; 0: 30000 */
 };
 
 /* Before the loops run. NULL with a message: a bad name, no memory. */

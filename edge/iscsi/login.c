@@ -181,7 +181,9 @@ static enum iscsi_login_status answer_pairs(struct iscsi_login *login)
 	}
 	if (login->stage == ISCSI_STAGE_OPERATIONAL && !login->declared) {
 		login->declared = true;
-		lf_iscsi_text_put_number(&login->out, "MaxRecvDataSegmentLength", ISCSI_RECEIVE_DATA_MAX);
+		if (!login->negotiation.refused)
+			lf_iscsi_text_put_number(
+				&login->out, "MaxRecvDataSegmentLength", ISCSI_RECEIVE_DATA_MAX);
 	}
 	return status;
 }

@@ -32,6 +32,7 @@ struct iscsi_negotiation {
 	uint32_t value[ISCSI_PARAMETERS];
 	uint64_t seen;  /* bit by row of the table: a key comes once (6.3) */
 	bool discovery; /* most keys are irrelevant then: 13 */
+	bool refused;   /* the answer to a declared number was Reject: the key is not said again */
 };
 
 void lf_iscsi_negotiation_init(struct iscsi_negotiation *negotiation);

@@ -61,6 +61,24 @@ static enum iscsi_tmf_response tmf_response(enum lf_tmf_response response)
 	}
 }
 
+/*
+ * The core no longer knows of tasks that have ended and only wait for announced data, but the initiator's
+ * functions mean them too: they are gone without an answer, and what still comes for them is thrown away.
+ */
+static enum iscsi_tmf_response forget_tasks(const struct iscsi_tmf *tmf)
+{
+	enum iscsi_tmf_response response = tmf_response(tmf->tmf.response);
+	const uint64_t *lun = tmf->tmf.function == LF_TMF_TARGET_RESET ? NULL : &tmf->tmf.lun;
+
+	if (tmf->tmf.function == LF_TMF_ABORT_TASK) {
+		if (lf_iscsi_task_forget(tmf->connection, (uint32_t)tmf->tmf.tag, *lun, tmf->before))
+			response = ISCSI_TMF_COMPLETE;
+	} else if (response == ISCSI_TMF_COMPLETE) {
+		lf_iscsi_tasks_forget(tmf->connection, lun, tmf->before);
+	}
+	return response;
+}
+
 static void tmf_finished(struct iscsi_note *note)
 {
 	struct iscsi_tmf *tmf = lf_container(note, struct iscsi_tmf, finished);
@@ -72,7 +90,7 @@ static void tmf_finished(struct iscsi_note *note)
 		return;
 	/* What the function ended is in the list of finished tasks: their answers go first. */
 	lf_iscsi_tasks_finish(connection);
-	answer_tmf(connection, tmf->itt, tmf_response(tmf->tmf.response));
+	answer_tmf(connection, tmf->itt, forget_tasks(tmf));
 	if (tmf->function != ISCSI_TMF_COLD_RESET || tmf->tmf.response != LF_TMF_COMPLETE)
 		return;
 	lf_iscsi_connection_end(connection, ISCSI_CLOSE_RESET);
@@ -154,6 +172,12 @@ void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t
 		answer_tmf(connection, itt, ISCSI_TMF_NO_TASK);
 		return;
 	}
+	if (core_function == LF_TMF_ABORT_TASK &&
+		lf_iscsi_task_forget(connection, referenced, lf_get_be64(bhs + ISCSI_AT_LUN),
+			connection->session.arrived)) {
+		answer_tmf(connection, itt, ISCSI_TMF_COMPLETE);
+		return;
+	}
 	tmf = tmf_take(connection);
 	if (tmf == NULL) {
 		answer_tmf(connection, itt, ISCSI_TMF_REJECTED);
@@ -161,6 +185,7 @@ void lf_iscsi_task_management(struct iscsi_connection *connection, const uint8_t
 	}
 	tmf->itt = itt;
 	tmf->function = (uint8_t)function;
+	tmf->before = connection->session.arrived;
 	tmf->tmf.nexus = connection->session.nexus;
 	tmf->tmf.function = core_function;
 	tmf->tmf.lun = lf_get_be64(bhs + ISCSI_AT_LUN);
@@ -315,6 +340,8 @@ void lf_iscsi_text_request(
 
 	if (!take_number(connection, bhs))
 		return;
+	if (connection->session.nexus == NULL)
+		lf_iscsi_session_used(connection);
 	if (((flags & ISCSI_FINAL) != 0 && more) || !text_begins(connection, bhs)) {
 		lf_iscsi_reject(connection, bhs, ISCSI_REJECT_INVALID_FIELD);
 		return;

@@ -116,6 +116,7 @@ static void negotiate_number(struct iscsi_negotiation *negotiation, const struct
 	uint32_t number, ours = key->ours;
 
 	if (!number_in_range(key, value, &number)) {
+		negotiation->refused = negotiation->refused || key->kind == KEY_DECLARED;
 		lf_iscsi_text_put(answer, key->name, "Reject");
 		return;
 	}

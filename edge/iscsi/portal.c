@@ -18,6 +18,9 @@
 #define BACKLOG           128
 #define ACCEPTS_PER_ROUND 32
 #define ACCEPT_AGAIN_NS   200000000ull
+#define REST_LOG_NS       60000000000ull
+/* Those that made room for others are soon gone, but not at once; nor are those that linger. */
+#define CONNECTIONS_BESIDE (4 * ISCSI_LOGINS_MAX + ISCSI_DISCOVERIES_MAX)
 
 union address {
 	struct sockaddr any;
@@ -95,33 +98,45 @@ void lf_iscsi_put_addresses(struct iscsi_connection *connection, struct iscsi_te
 
 /* ---- Accepting ---- */
 
+/* Nobody is shut out by those that never finish their login: when there are too many the oldest goes. */
+static void enter_logins(struct iscsi_connection *connection)
+{
+	struct lf_iscsi *iscsi = connection->iscsi;
+
+	lf_lock(&iscsi->lock);
+	if (iscsi->login_count >= ISCSI_LOGINS_MAX) {
+		lf_iscsi_connection_kick(
+			lf_container(lf_list_take(&iscsi->logins), struct iscsi_connection, login_link),
+			ISCSI_KICK_ROOM);
+		iscsi->login_count--;
+	}
+	lf_list_append(&iscsi->logins, &connection->login_link);
+	iscsi->login_count++;
+	lf_unlock(&iscsi->lock);
+}
+
 void lf_iscsi_adopt(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, int fd)
 {
 	struct iscsi_connection *connection = NULL;
 	bool room;
 
 	lf_lock(&iscsi->lock);
-	room = !iscsi->stopping && iscsi->logins < ISCSI_LOGINS_MAX &&
-	       iscsi->connections < iscsi->sessions_max + ISCSI_LOGINS_MAX;
-	if (room) {
-		iscsi->logins++;
-		iscsi->connections++;
-	}
+	room = !iscsi->stopping && iscsi->connections < iscsi->sessions_max + CONNECTIONS_BESIDE;
+	iscsi->connections += room;
 	lf_unlock(&iscsi->lock);
 	if (room)
 		connection = lf_iscsi_connection_create(iscsi, portal, fd);
 	if (connection == NULL) {
 		close(fd);
 		lf_lock(&iscsi->lock);
-		iscsi->logins -= room;
 		iscsi->connections -= room;
 		lf_unlock(&iscsi->lock);
 		return;
 	}
-	connection->counted_login = true;
 	connection->id = ++iscsi->next_connection_id;
 	connection->lane = &iscsi->lanes[iscsi->next_lane];
 	iscsi->next_lane = (iscsi->next_lane + 1) % iscsi->lane_count;
+	enter_logins(connection);
 	lf_iscsi_connection_kick(connection, ISCSI_KICK_START);
 }
 
@@ -129,11 +144,16 @@ void lf_iscsi_adopt(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, i
 static void rest(struct iscsi_portal *portal, int error)
 {
 	struct lf_loop *loop = portal->iscsi->lanes[0].loop;
+	uint64_t now_ns = lf_time_ns(), *logged_ns = &portal->iscsi->rest_logged_ns;
 
-	lf_log(LF_LOG_WARNING, "iscsi: cannot accept on %s: %s: raise the limit of open files (ulimit -n)",
-		portal->address, lf_error_text(lf_error_from_errno(error)));
+	if (*logged_ns == 0 || now_ns - *logged_ns >= REST_LOG_NS) {
+		*logged_ns = now_ns;
+		lf_log(LF_LOG_WARNING,
+			"iscsi: cannot accept on %s: %s: raise the limit of open files (ulimit -n)",
+			portal->address, lf_error_text(lf_error_from_errno(error)));
+	}
 	lf_loop_unwatch(loop, &portal->watch);
-	lf_loop_timer_set(loop, &portal->again, lf_time_ns() + ACCEPT_AGAIN_NS);
+	lf_loop_timer_set(loop, &portal->again, now_ns + ACCEPT_AGAIN_NS);
 }
 
 static void portal_again(struct lf_timer *timer)

@@ -74,6 +74,14 @@ static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum i
 	}
 	if (connection->login.negotiation.discovery) {
 		connection->tsih = new_tsih_locked(iscsi);
+		if (iscsi->discovery_count >= ISCSI_DISCOVERIES_MAX) {
+			lf_iscsi_connection_kick(lf_container(lf_list_take(&iscsi->discoveries),
+							 struct iscsi_connection, session_link),
+				ISCSI_KICK_ROOM);
+			iscsi->discovery_count--;
+		}
+		lf_list_append(&iscsi->discoveries, &connection->session_link);
+		iscsi->discovery_count++;
 		return ISCSI_CLAIMED;
 	}
 	older = find_port_locked(iscsi, connection);
@@ -112,13 +120,28 @@ static void leave_list(struct iscsi_connection *connection)
 	lf_lock(&iscsi->lock);
 	if (lf_link_in_list(&connection->session_link)) {
 		lf_list_remove(&connection->session_link);
-		iscsi->session_count--;
+		if (connection->login.negotiation.discovery)
+			iscsi->discovery_count--;
+		else
+			iscsi->session_count--;
 	}
 	if (lf_link_in_list(&connection->claim_link))
 		lf_list_remove(&connection->claim_link);
 	while ((link = lf_list_take(&connection->claimants)) != NULL)
 		lf_iscsi_connection_kick(
 			lf_container(link, struct iscsi_connection, claim_link), ISCSI_KICK_CLAIM);
+	lf_unlock(&iscsi->lock);
+}
+
+void lf_iscsi_session_used(struct iscsi_connection *connection)
+{
+	struct lf_iscsi *iscsi = connection->iscsi;
+
+	lf_lock(&iscsi->lock);
+	if (lf_link_in_list(&connection->session_link)) {
+		lf_list_remove(&connection->session_link);
+		lf_list_append(&iscsi->discoveries, &connection->session_link);
+	}
 	lf_unlock(&iscsi->lock);
 }
 
@@ -185,8 +208,6 @@ void lf_iscsi_session_close(struct iscsi_connection *connection)
 
 	lf_iscsi_pool_unpromise(&lane->pool, session->granted * session->promise_pages);
 	session->granted = 0;
-	if (lf_link_in_list(&session->starved_link))
-		lf_list_remove(&session->starved_link);
 	if (session->nexus != NULL) {
 		lf_nexus_close(session->nexus);
 		lane->session_count--;
@@ -229,6 +250,10 @@ enum iscsi_sn_verdict lf_iscsi_take_cmd_sn(struct iscsi_connection *connection, 
 	if (session->nexus != NULL) {
 		session->granted--;
 		lf_iscsi_pool_unpromise(&connection->lane->pool, session->promise_pages);
+		/* What the command does not need of it is for those that wait: they let no other be granted.
+		 */
+		if (session->promise_pages > 0 && !lf_list_empty(&connection->lane->waiting))
+			lf_loop_at_end_of_round(connection->lane->loop, &connection->lane->feed);
 	}
 	return ISCSI_SN_TAKE;
 }
@@ -267,11 +292,17 @@ void lf_iscsi_window_grow(struct iscsi_connection *connection)
 	if (session->granted == 0 && session->active < ISCSI_WINDOW_MAX &&
 		!lf_link_in_list(&session->starved_link)) {
 		lf_trace_iscsi_budget_wait(connection->id, session->promise_pages,
-			connection->lane->pool.free_pages - connection->lane->pool.promised, 0);
+			iscsi_pool_unpromised(&connection->lane->pool), 0);
 		lf_list_append(&connection->lane->starved, &session->starved_link);
 	} else if (session->granted > 0 && lf_link_in_list(&session->starved_link)) {
 		lf_list_remove(&session->starved_link);
 	}
+}
+
+void lf_iscsi_window_shut(struct iscsi_connection *connection)
+{
+	if (lf_link_in_list(&connection->session.starved_link))
+		lf_list_remove(&connection->session.starved_link);
 }
 
 void lf_iscsi_window_tell(struct iscsi_connection *connection)

@@ -35,6 +35,7 @@ static struct iscsi_task *task_take(struct iscsi_connection *connection, const u
 	struct iscsi_task **bucket;
 
 	task->itt = lf_get_be32(bhs + ISCSI_AT_ITT);
+	task->number = session->arrived++;
 	task->flags = bhs[ISCSI_AT_FLAGS];
 	task->edtl = lf_get_be32(bhs + ISCSI_AT_EDTL);
 	task->immediate = (bhs[0] & ISCSI_IMMEDIATE) != 0;
@@ -73,20 +74,32 @@ void lf_iscsi_task_answered(struct iscsi_task *task)
 	}
 }
 
+void lf_iscsi_task_claim(struct iscsi_task *task)
+{
+	task->claimed = iscsi_pages(task->need);
+	task->connection->session.claimed += task->claimed;
+}
+
 static void give_memory(struct iscsi_task *task)
 {
 	struct iscsi_session *session = &task->connection->session;
 	struct iscsi_lane *lane = task->connection->lane;
 
-	if (task->segment_count == 0)
-		return;
-	lf_iscsi_pool_give(&lane->pool, task->segments, task->segment_count);
-	task->segment_count = 0;
-	session->pages -= task->pages;
-	task->pages = 0;
-	/* One for one: a session that was at its limit puts its next task in the row with the others'. */
-	if (session->pages < lane->session_pages_max && !lf_list_empty(&session->capped))
-		lf_list_append(&lane->waiting, lf_list_take(&session->capped));
+	if (task->segment_count > 0)
+		lf_iscsi_pool_give(&lane->pool, task->segments, task->segment_count);
+	task->segment_count = task->pages = 0;
+	session->claimed -= task->claimed;
+	task->claimed = 0;
+	/*
+	 * A session that was at its limit puts its next tasks in the row with the others'. As long as there
+	 * are capped ones, others of the session have claims, and come here with them.
+	 */
+	while (session->claimed < lane->session_pages_max && !lf_list_empty(&session->capped)) {
+		struct lf_link *link = lf_list_take(&session->capped);
+
+		lf_iscsi_task_claim(lf_container(link, struct iscsi_task, wait_link));
+		lf_list_append(&lane->waiting, link);
+	}
 	if (!lf_list_empty(&lane->waiting) || !lf_list_empty(&lane->starved))
 		lf_loop_at_end_of_round(lane->loop, &lane->feed);
 }
@@ -164,8 +177,7 @@ static enum iscsi_reject_reason check_command(struct iscsi_connection *connectio
 	/* Outside the window nothing was promised: 4.2.2.1 lets us refuse. */
 	if (session->immediate >= ISCSI_IMMEDIATE_MAX)
 		return ISCSI_REJECT_TOO_MANY_IMMEDIATE;
-	if ((length > 0 || more) &&
-		connection->lane->pool.free_pages - connection->lane->pool.promised < session->promise_pages)
+	if ((length > 0 || more) && iscsi_pool_unpromised(&connection->lane->pool) < session->promise_pages)
 		return ISCSI_REJECT_TOO_MANY_IMMEDIATE;
 	return 0;
 }
@@ -281,13 +293,34 @@ void lf_iscsi_tasks_hurry(struct iscsi_connection *connection, bool marked_only)
 		if (!marked_only || lf_request_is_marked(&task->request))
 			lf_iscsi_task_submit(task, 0);
 	}
-	if (marked_only)
-		return;
-	/* Tasks that only waited for data to throw away: their session has no one to answer any more. */
+	if (!marked_only)
+		lf_iscsi_tasks_forget(connection, NULL, session->arrived);
+}
+
+static bool may_forget(const struct iscsi_task *task, const uint64_t *lun, uint32_t before)
+{
+	return task->state == ISCSI_TASK_ENDED && (lun == NULL || task->request.lun == *lun) &&
+	       iscsi_sn_diff(task->number, before) < 0;
+}
+
+void lf_iscsi_tasks_forget(struct iscsi_connection *connection, const uint64_t *lun, uint32_t before)
+{
+	struct iscsi_session *session = &connection->session;
+
 	for (uint32_t i = 0; session->tasks != NULL && i < ISCSI_TASKS; i++) {
-		if (session->tasks[i].state == ISCSI_TASK_ENDED)
+		if (may_forget(&session->tasks[i], lun, before))
 			lf_iscsi_task_release(&session->tasks[i]);
 	}
+}
+
+bool lf_iscsi_task_forget(struct iscsi_connection *connection, uint32_t itt, uint64_t lun, uint32_t before)
+{
+	struct iscsi_task *task = lf_iscsi_task_find(connection, itt);
+
+	if (task == NULL || !may_forget(task, &lun, before))
+		return false;
+	lf_iscsi_task_release(task);
+	return true;
 }
 
 /* ---- Up ---- */

@@ -21,7 +21,8 @@ struct iscsi_reply *lf_iscsi_reply_create(
 	if (reply == NULL) {
 		lf_log(LF_LOG_ERROR, "iscsi: no memory for an answer: connection %llu is dropped",
 			(unsigned long long)connection->id);
-		lf_iscsi_connection_close(connection, ISCSI_CLOSE_NO_MEMORY);
+		connection->no_memory = true;
+		iscsi_schedule(connection);
 		return NULL;
 	}
 	reply->sendable.kind = ISCSI_SEND_REPLY;
@@ -300,6 +301,8 @@ static bool send_batch(struct iscsi_connection *connection)
 		return false;
 	}
 	lf_trace_iscsi_send(connection->id, batch->pdus, (uint64_t)sent, 0);
+	connection->bytes_sent += (uint64_t)sent;
+	connection->turn_bytes += (uint32_t)sent;
 	while (batch->vector_at < batch->vector_count) {
 		struct iovec *vector = &batch->vector[batch->vector_at];
 
@@ -321,7 +324,10 @@ void lf_iscsi_transmit(struct iscsi_connection *connection)
 	for (;;) {
 		if (batch->vector_count == 0)
 			fill_batch(connection);
-		if (batch->vector_count == 0 || !send_batch(connection))
+		/* What is in the batch has the loop wait for EPOLLOUT, which comes when the others had
+		 * theirs. */
+		if (batch->vector_count == 0 || connection->turn_bytes >= ISCSI_TURN_BYTES ||
+			!send_batch(connection))
 			return;
 		empty_batch(connection);
 	}

@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 #define BLOCKS       "memory:1M"
-#define MEMORY_BYTES (4u << 20)
+#define MEMORY_BYTES (8u << 20)
 #define INPUT_MAX    (64u * 1024)
 #define CMD_SN       1
 #define ROUNDS_MAX   100
@@ -205,8 +205,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		lf_loop_run(loop);
 	}
 	/* Nothing may be left of it: no connection, no session, no page. */
-	lf_assert(iscsi->connections == 0 && iscsi->session_count == 0 && iscsi->logins == 0);
-	lf_assert(iscsi->lanes[0].pool.free_pages == iscsi->lanes[0].pool.page_count);
+	lf_assert(iscsi->connections == 0 && iscsi->session_count == 0 && iscsi->login_count == 0 &&
+		  iscsi->discovery_count == 0);
+	lf_assert(iscsi->lanes[0].pool.free_pages[0] + iscsi->lanes[0].pool.free_pages[1] ==
+		  iscsi->lanes[0].pool.page_count);
 	lf_assert(iscsi->lanes[0].pool.promised == 0);
 	lf_assert(lf_list_empty(&iscsi->lanes[0].waiting) && lf_list_empty(&iscsi->lanes[0].starved));
 	return 0;

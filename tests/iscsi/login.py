@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import iscsi_raw as raw  # noqa: E402
-from adapter import Skip, free_port  # noqa: E402
+from adapter import Adapter, Skip, free_port, sparse  # noqa: E402
 
 
 def ipv6():
@@ -199,27 +199,72 @@ def byte_by_byte():
 
 
 def flood():
-    """Connections that never log in fill only their own share, and make room when they end."""
+    """Connections that never log in fill only their own share, and the oldest of them makes room for who comes."""
     idle = []
     try:
         for _ in range(200):
             idle.append(socket.create_connection(target.portal.rsplit(":", 1), timeout=5))
+        with target.session() as connection:
+            connection.ping()
         time.sleep(0.3)
-        ended = 0
+        ended = []
         for each in idle:
             each.setblocking(False)
             try:
-                ended += each.recv(1) == b""
+                ended.append(each.recv(1) == b"")
             except BlockingIOError:
-                pass
+                ended.append(False)
             except ConnectionResetError:
-                ended += 1
-        assert 0 < ended < 200, "%d of 200 were ended" % ended
+                ended.append(True)
+        assert 0 < sum(ended) < 200, "%d of 200 were ended" % sum(ended)
+        assert ended == sorted(ended, reverse=True), "not the oldest ones were ended"
     finally:
         for each in idle:
             each.close()
-    time.sleep(0.3)
     target.check_alive()
+
+
+def discovery_flood():
+    """Discovery sessions that sit idle have a share of their own; whoever goes on with his stays."""
+    sessions = []
+    try:
+        busy = raw.Connection(target.portal, isid=b"\x80\0\0\2\0\0").login()
+        sessions.append(busy)
+        for i in range(400):
+            sessions.append(raw.Connection(target.portal, isid=b"\x80\0\0\1" + i.to_bytes(2, "big")).login())
+            if i % 10 == 0:
+                addresses(busy)
+        addresses(sessions[-1])
+        addresses(busy)
+        sessions[1].expect_closed()
+        target.check_alive()
+    finally:
+        for each in sessions:
+            each.close()
+
+
+def descriptors_run_out():
+    """Said once, not five times a second; and whoever comes later is served."""
+    scratch = os.path.join(cases.scratch, "few")
+    os.mkdir(scratch)
+    adapter = Adapter(scratch, [sparse(os.path.join(scratch, "disk.img"), 1 << 20)], before=["prlimit", "--nofile=40"])
+    idle = []
+    try:
+        for _ in range(60):
+            idle.append(socket.create_connection(adapter.portal.rsplit(":", 1), timeout=5))
+        end = time.monotonic() + 30
+        while "cannot accept" not in adapter.log() and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(1)
+        assert adapter.log().count("cannot accept") == 1, adapter.log()
+        for each in idle:
+            each.close()
+        raw.Connection(adapter.portal, adapter.iqn).login().close()
+        assert adapter.stop() == 0, adapter.log()
+    finally:
+        for each in idle:
+            each.close()
+        adapter.kill()
 
 
 def slow_login():
@@ -244,6 +289,7 @@ def slow_login():
 
 
 for case in (one_request, both_stages, continuation, refusals, not_a_login, too_long, login_again, discovery,
-             discovery_in_pieces, text_continued, over_ipv6, reinstatement, byte_by_byte, flood, slow_login):
+             discovery_in_pieces, text_continued, over_ipv6, reinstatement, byte_by_byte, flood, discovery_flood,
+             descriptors_run_out, slow_login):
     cases.run("iscsi_login_" + case.__name__, case)
 target.finish(cases)

@@ -99,6 +99,60 @@ def abort_task():
         assert connection.good(raw.read10(400, 16), read=8192).data == raw.pattern(8192, 2)
 
 
+def refused(connection, lun=0):
+    """A WRITE that has been refused, and whose answer waits for the data that it announced."""
+    return connection.command(raw.write10(0x7fffffff, 16), write=8192, final=False, lun=lun)
+
+
+def window(connection):
+    return (connection.max_cmd_sn - connection.cmd_sn + 1) & 0xffffffff
+
+
+def abort_of_a_refused_write():
+    """Its data does not come: tag and slot of the window are free again, and nothing answers it."""
+    with target.session(InitialR2T="No") as connection:
+        whole = window(connection)
+        for lun in (0, 0, 99):
+            itt = refused(connection, lun)
+            assert tmf(connection, ABORT_TASK, referenced=itt, lun=lun) == COMPLETE
+            assert tmf(connection, ABORT_TASK, referenced=itt, lun=lun) == NO_TASK
+            # What was announced may still come.
+            connection.data_out(itt, 0, bytes(4096), final=False)
+            connection.data_out(itt, 4096, bytes(4096), 1)
+            connection.ping()
+            assert window(connection) == whole, "%d of %d" % (window(connection), whole)
+            assert connection.finish(connection.command(bytes(6), itt=itt)).status == 0
+
+
+def abort_in_the_middle_of_refused_data():
+    with target.session(InitialR2T="No") as connection:
+        itt = refused(connection)
+        connection.data_out(itt, 0, bytes(4096), final=False)
+        pdu = connection.pdu(raw.DATA_OUT, 0x80, raw.pattern(4096), fields={
+            16: struct.pack(">II", itt, raw.NO_TAG), 36: struct.pack(">II", 1, 4096)})
+        connection.send_bytes(connection.pdu(raw.TMF | 0x40, 0x81, fields={
+            16: struct.pack(">III", 0x6666, itt, connection.cmd_sn)}) + pdu[:1000])
+        assert connection.expect(raw.TMF_RESPONSE).response == COMPLETE
+        connection.send_bytes(pdu[1000:])
+        connection.ping()
+
+
+def functions_end_refused_writes():
+    """More of them than the window has slots: each function frees its own, and no others."""
+    with target.session(InitialR2T="No") as connection:
+        whole = window(connection)
+        for function in (ABORT_TASK_SET, CLEAR_TASK_SET, LUN_RESET, WARM_RESET):
+            for _ in range(whole // 2 + 1):
+                refused(connection)
+            other = refused(connection, lun=99)
+            assert tmf(connection, function) == COMPLETE
+            if function != WARM_RESET:
+                connection.data_out(other, 0, bytes(8192))
+                assert connection.finish(other).status == 2
+            connection.ready().ping()
+            assert window(connection) == whole, "%d: %d of %d" % (function, window(connection), whole)
+
+
 def abort_in_the_middle_of_data():
     """The task goes while a Data-Out of it is half received."""
     with target.session() as connection, target.session(isid=2) as killer:
@@ -253,6 +307,7 @@ def many_sessions():
 
 
 for case in (cmd_sn_outside_the_window, cmd_sn_gap, cmd_sn_wraps, immediate_commands, tag_in_use, abort_task,
+             abort_of_a_refused_write, abort_in_the_middle_of_refused_data, functions_end_refused_writes,
              abort_in_the_middle_of_data, task_sets, tmf_odds, cold_reset, nops, many_nops_unread, logout,
              logout_under_way, reinstatement_under_way, sudden_ends, many_sessions):
     cases.run("iscsi_" + case.__name__, case)

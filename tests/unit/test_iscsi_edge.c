@@ -10,8 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "edge/iscsi/iscsi.h"
-#include "edge/iscsi/pdu.h"
+#include "edge/iscsi/internal.h"
 #include "store/store.h"
 #include "tests/test.h"
 
@@ -19,6 +18,7 @@
 #define SILENCE_MS     200
 #define ANSWER_S       20
 #define CROWD_COMMANDS 40
+#define BUDGET_BYTES   (8u << 20) /* the least that one loop takes */
 
 /* ---- The target, on its thread ---- */
 
@@ -41,14 +41,18 @@ static void *stage_run(void *loop)
 	return NULL;
 }
 
-static bool stage_open(struct stage *stage, uint64_t budget_bytes)
+/* silence_ms 0: longer than any test lasts. */
+static bool stage_begin(struct stage *stage, uint64_t budget_bytes, uint32_t silence_ms)
 {
 	static const struct lf_lu_options unit = {
 		.type = LF_LU_DISK, .lun = 0, .serial = "TEST", .identifier = 1};
 	struct lf_source source = {
 		.path = "memory:16M", .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
-	struct lf_iscsi_options options = {
-		.iqn = IQN, .loops = &stage->loop, .loop_count = 1, .memory_budget_bytes = budget_bytes};
+	struct lf_iscsi_options options = {.iqn = IQN,
+		.loops = &stage->loop,
+		.loop_count = 1,
+		.memory_budget_bytes = budget_bytes,
+		.silence_ms = silence_ms};
 	struct lf_iscsi_portal_facts facts;
 	struct lf_message message;
 	struct lf_store_info info;
@@ -67,6 +71,11 @@ static bool stage_open(struct stage *stage, uint64_t budget_bytes)
 	lf_iscsi_portal(stage->iscsi, 0, &facts);
 	stage->port = (uint16_t)atoi(strrchr(facts.address, ':') + 1);
 	return pthread_create(&stage->thread, NULL, stage_run, stage->loop) == 0;
+}
+
+static bool stage_open(struct stage *stage, uint64_t budget_bytes)
+{
+	return stage_begin(stage, budget_bytes, 0);
 }
 
 static void stage_stopped(void *context)
@@ -427,7 +436,7 @@ TEST(iscsi_short_budget_shuts_the_window)
 	struct peer *hoarders[2], *last;
 	struct stage stage;
 
-	CHECK(stage_open(&stage, 4 << 20));
+	CHECK(stage_open(&stage, BUDGET_BYTES));
 	for (uint32_t i = 0; i < lf_count_of(hoarders); i++) {
 		CHECK((hoarders[i] = session(&stage, (uint8_t)i)) != NULL);
 		CHECK(hoard(hoarders[i]));
@@ -453,13 +462,13 @@ TEST(iscsi_short_budget_refuses_sessions)
 	struct stage stage;
 	uint32_t count = 0;
 
-	CHECK(stage_open(&stage, 4 << 20));
+	CHECK(stage_open(&stage, BUDGET_BYTES));
 	while (count < lf_count_of(peers) && (peers[count] = session(&stage, (uint8_t)count)) != NULL) {
 		CHECK(iscsi_sn_diff(peers[count]->max_cmd_sn, peers[count]->cmd_sn) >= 0);
 		CHECK(ready(peers[count]));
 		count++;
 	}
-	CHECK_EQ(count, 8);
+	CHECK_EQ(count, 16);
 	peer_close(peers[0]);
 	for (int i = 0; i < ANSWER_S * 1000 && lf_iscsi_session_count(stage.iscsi) == count; i++)
 		usleep(1000);
@@ -507,7 +516,7 @@ TEST(iscsi_short_budget_serves_all)
 	struct peer *peers[6];
 	pthread_t threads[6];
 
-	CHECK(stage_open(&stage, 4 << 20));
+	CHECK(stage_open(&stage, BUDGET_BYTES));
 	for (uint32_t i = 0; i < lf_count_of(peers); i++)
 		CHECK((peers[i] = session(&stage, (uint8_t)i)) != NULL);
 	for (uint32_t i = 0; i < lf_count_of(peers); i++)
@@ -519,6 +528,150 @@ TEST(iscsi_short_budget_serves_all)
 		CHECK_EQ((uintptr_t)good, CROWD_COMMANDS);
 		peer_close(peers[i]);
 	}
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* Many at the limit of their session wait for one large one; when it goes all of them have their turn. */
+TEST(iscsi_capped_tasks_all_have_their_turn)
+{
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_open(&stage, BUDGET_BYTES));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	command(peer, 100, 0x2a, 0, 8192);
+	CHECK_EQ(receive(peer), ISCSI_R2T);
+	for (uint32_t i = 0; i < 5; i++)
+		command(peer, 200 + i, 0x2a, 0, 8);
+	CHECK(silent(peer));
+	task_management(peer, ISCSI_TMF_ABORT_TASK, 100);
+	for (uint32_t r2ts = 0, answers = 0; r2ts < 5 || answers < 1;) {
+		uint32_t opcode = receive(peer);
+
+		CHECK(opcode == ISCSI_R2T || opcode == ISCSI_TASK_MANAGEMENT_RESPONSE);
+		r2ts += opcode == ISCSI_R2T;
+		answers += opcode != ISCSI_R2T;
+	}
+	peer_close(peer);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* One whose turn had come, but not its memory, is aborted: those behind it still have theirs. */
+TEST(iscsi_capped_tasks_survive_an_abort)
+{
+	struct peer *peer, *other;
+	struct stage stage;
+
+	CHECK(stage_open(&stage, BUDGET_BYTES));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	CHECK((other = session(&stage, 2)) != NULL && ready(other));
+	command(peer, 100, 0x2a, 0, 8192);
+	CHECK_EQ(receive(peer), ISCSI_R2T);
+	for (uint32_t i = 0; i < 3; i++)
+		command(peer, 200 + i, 0x2a, 0, 8);
+	CHECK(silent(peer));
+	for (uint32_t i = 0; i < 2; i++)
+		command(other, 300 + i, 0x2a, 0, 8000);
+	CHECK(silent(other) || receive(other) == ISCSI_R2T);
+	for (uint32_t i = 0; i < 3; i++) {
+		task_management(peer, ISCSI_TMF_ABORT_TASK, i == 0 ? 100 : 199 + i);
+		while (receive(peer) == ISCSI_R2T)
+			;
+		CHECK_EQ(iscsi_opcode(peer->bhs), ISCSI_TASK_MANAGEMENT_RESPONSE);
+		CHECK_EQ(peer->bhs[ISCSI_AT_RESPONSE], ISCSI_TMF_COMPLETE);
+	}
+	peer_close(other);
+	CHECK_EQ(receive(peer), ISCSI_R2T);
+	CHECK_EQ(lf_get_be32(peer->bhs + ISCSI_AT_ITT), 202);
+	peer_close(peer);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* The largest transfer that a disk announces fits, however many loops share the budget. */
+TEST(iscsi_budget_bears_the_largest_transfer)
+{
+	struct lf_loop *loops[40], *loop;
+	struct lf_iscsi_options options = {.iqn = IQN, .loops = loops, .loop_count = lf_count_of(loops)};
+	struct lf_message message;
+	struct lf_iscsi *iscsi;
+
+	CHECK((loop = lf_loop_create(0, false, &message)) != NULL);
+	for (uint32_t i = 0; i < lf_count_of(loops); i++)
+		loops[i] = loop;
+	CHECK((iscsi = lf_iscsi_create(NULL, &options, &message)) != NULL);
+	CHECK(iscsi->lanes[0].transfer_pages_max >= (4u << 20) / ISCSI_PAGE);
+	lf_iscsi_destroy(iscsi);
+	options.memory_budget_bytes = (uint64_t)BUDGET_BYTES * lf_count_of(loops) - 1;
+	CHECK(lf_iscsi_create(NULL, &options, &message) == NULL);
+	lf_loop_destroy(loop);
+}
+
+/* ---- Peers that are silent, or deaf ---- */
+
+#define PING_MS 300
+
+/* Takes what comes and answers nothing: a NOP-In asks, then the connection ends. */
+TEST(iscsi_silent_peer_is_asked_then_dropped)
+{
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_begin(&stage, 0, PING_MS));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	CHECK_EQ(receive(peer), ISCSI_NOP_IN);
+	CHECK(lf_get_be32(peer->bhs + ISCSI_AT_TTT) != ISCSI_NO_TAG);
+	CHECK_EQ(receive(peer), 0xff);
+	peer_close(peer);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* Talks, but never reads what it asked for: its data would hold memory for ever. */
+TEST(iscsi_peer_that_never_reads_is_dropped)
+{
+	struct stage stage;
+	struct peer *peer;
+	int i;
+
+	CHECK(stage_begin(&stage, 0, PING_MS));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	for (i = 0; i < 8; i++)
+		command(peer, 100 + (uint32_t)i, 0x28, 0, 8192);
+	for (i = 0; i < ANSWER_S * 20 && lf_iscsi_session_count(stage.iscsi) > 0; i++) {
+		uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL};
+
+		lf_put_be32(bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
+		lf_put_be32(bhs + ISCSI_AT_TTT, ISCSI_NO_TAG);
+		lf_put_be32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
+		send_pdu(peer, bhs, NULL, 0);
+		usleep(50000);
+	}
+	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 0);
+	peer_close(peer);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* More than one turn's bytes are asked for at once: they come whole, in turns. */
+TEST(iscsi_long_answers_come_in_turns)
+{
+	struct stage stage;
+	struct peer *peer;
+	uint32_t good = 0;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	for (uint32_t i = 0; i < 8; i++)
+		command(peer, 100 + i, 0x28, 0, 8192);
+	while (good < 8) {
+		CHECK_EQ(receive(peer), ISCSI_DATA_IN);
+		good += (peer->bhs[ISCSI_AT_FLAGS] & ISCSI_STATUS) != 0;
+	}
+	CHECK(ready(peer));
+	peer_close(peer);
 	stage_stop(&stage, 1000);
 	stage_close(&stage);
 }

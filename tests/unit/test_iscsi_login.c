@@ -79,6 +79,24 @@ TEST(iscsi_login_in_one_request)
 	lf_iscsi_login_fini(&login);
 }
 
+/* A key is said once: Reject stands in the place of our own declaration. */
+TEST(iscsi_login_answers_a_wrong_declaration_once)
+{
+	struct iscsi_login login;
+	struct iscsi_pair pair;
+	uint32_t at = 0, count = 0;
+
+	lf_iscsi_login_init(&login, &terms);
+	CHECK_EQ(SEND(&login, OPERATIONAL | TO_FULL, WHO WHAT "MaxRecvDataSegmentLength=100\0"),
+		ISCSI_LOGIN_FINISH);
+	CHECK(answered(&login, "MaxRecvDataSegmentLength", "Reject"));
+	CHECK_EQ(login.negotiation.value[ISCSI_MAX_SEND_LENGTH], 8192);
+	while (lf_iscsi_text_next(login.response_text, login.response_length, &at, &pair) == ISCSI_TEXT_PAIR)
+		count += strcmp(pair.key, "MaxRecvDataSegmentLength") == 0;
+	CHECK_EQ(count, 1);
+	lf_iscsi_login_fini(&login);
+}
+
 TEST(iscsi_login_by_both_stages)
 {
 	struct iscsi_login login;

@@ -92,16 +92,19 @@ TEST(iscsi_pool_gives_all_and_takes_all_back)
 
 	CHECK(lf_iscsi_pool_init(&pool, 1000 * ISCSI_PAGE + 5));
 	CHECK_EQ(pool.page_count, 1000);
-	CHECK(!lf_iscsi_pool_take(&pool, 1001, segments, &count));
+	CHECK_EQ(pool.lower_count, 256);
+	CHECK(!lf_iscsi_pool_take(&pool, 745, segments, &count));
 	CHECK_EQ(count, 0);
 	for (int round = 0; round < 3; round++) {
-		CHECK(lf_iscsi_pool_take(&pool, 1000, segments, &count));
+		CHECK(lf_iscsi_pool_take(&pool, 744, segments, &count));
+		CHECK(lf_iscsi_pool_take(&pool, 256, segments, &count));
 		CHECK_EQ(total(segments, count), 1000 * ISCSI_PAGE);
-		CHECK_EQ(pool.free_pages, 0);
+		CHECK_EQ(pool.free_pages[0] + pool.free_pages[1], 0);
 		CHECK(!lf_iscsi_pool_take(&pool, 1, segments, &count));
 		lf_iscsi_pool_give(&pool, segments, count);
 		count = 0;
-		CHECK_EQ(pool.free_pages, 1000);
+		CHECK_EQ(pool.free_pages[0], 256);
+		CHECK_EQ(pool.free_pages[1], 744);
 	}
 	/* In one piece again: halves found each other. */
 	CHECK(lf_iscsi_pool_take(&pool, 256, segments, &count));
@@ -116,17 +119,40 @@ TEST(iscsi_pool_keeps_promises)
 	struct iscsi_pool pool;
 	uint32_t count = 0;
 
-	CHECK(lf_iscsi_pool_init(&pool, 100 * ISCSI_PAGE));
+	CHECK(lf_iscsi_pool_init(&pool, 512 * ISCSI_PAGE));
 	CHECK(lf_iscsi_pool_promise(&pool, 60));
-	CHECK(!lf_iscsi_pool_promise(&pool, 41));
-	CHECK(!lf_iscsi_pool_take(&pool, 41, segments, &count));
-	CHECK(lf_iscsi_pool_take(&pool, 40, segments, &count));
+	CHECK(!lf_iscsi_pool_promise(&pool, 197));
+	CHECK(lf_iscsi_pool_take(&pool, 256, segments, &count));
+	CHECK(!lf_iscsi_pool_take(&pool, 197, segments, &count));
+	CHECK(lf_iscsi_pool_take(&pool, 196, segments, &count));
 	CHECK(!lf_iscsi_pool_take(&pool, 1, segments, &count));
 	lf_iscsi_pool_unpromise(&pool, 16);
-	CHECK(lf_iscsi_pool_take(&pool, 16, segments, &count));
+	CHECK(lf_iscsi_pool_take_promised(&pool, 16, segments, &count));
 	CHECK(!lf_iscsi_pool_promise(&pool, 1));
 	lf_iscsi_pool_give(&pool, segments, count);
 	lf_iscsi_pool_unpromise(&pool, 44);
+	lf_iscsi_pool_fini(&pool);
+}
+
+/* Single pages that were promised lie among others that came and went; half the pool is still to be had. */
+TEST(iscsi_pool_is_not_torn_up_by_promises)
+{
+	static struct lf_segment promised[64][ISCSI_SEGMENTS_MAX], others[64][ISCSI_SEGMENTS_MAX];
+	struct lf_segment segments[ISCSI_SEGMENTS_MAX];
+	uint32_t promised_count[64] = {0}, others_count[64] = {0}, count = 0;
+	struct iscsi_pool pool;
+
+	CHECK(lf_iscsi_pool_init(&pool, 2048 * ISCSI_PAGE));
+	for (uint32_t i = 0; i < 64; i++) {
+		CHECK(lf_iscsi_pool_take_promised(&pool, 1, promised[i], &promised_count[i]));
+		CHECK(lf_iscsi_pool_take(&pool, 15, others[i], &others_count[i]));
+	}
+	for (uint32_t i = 0; i < 64; i++)
+		lf_iscsi_pool_give(&pool, others[i], others_count[i]);
+	CHECK(lf_iscsi_pool_take(&pool, 1024, segments, &count));
+	lf_iscsi_pool_give(&pool, segments, count);
+	for (uint32_t i = 0; i < 64; i++)
+		lf_iscsi_pool_give(&pool, promised[i], promised_count[i]);
 	lf_iscsi_pool_fini(&pool);
 }
 
@@ -159,7 +185,7 @@ TEST(iscsi_pool_random_walk)
 				memset(segments[slot][i].base, (int)slot + 1, segments[slot][i].length);
 			lent += pages;
 		}
-		CHECK_EQ(pool.free_pages, 777 - lent);
+		CHECK_EQ(pool.free_pages[0] + pool.free_pages[1], 777 - lent);
 	}
 	for (uint32_t slot = 0; slot < 32; slot++)
 		lf_iscsi_pool_give(&pool, segments[slot], count[slot]);
