@@ -33,9 +33,8 @@ struct lf_waiter {
 	uint64_t tag;
 	uint32_t epoch; /* only older ones */
 	uint32_t remaining;
-	bool barrier;                                  /* younger tasks of the unit wait for it */
-	void (*fire_locked)(struct lf_waiter *waiter); /* under the adapter's lock; may be NULL */
-	void (*fire)(struct lf_waiter *waiter);        /* with no lock; may be NULL */
+	bool barrier;                           /* younger tasks of the unit wait for it */
+	void (*fire)(struct lf_waiter *waiter); /* with no lock; may be NULL */
 };
 
 /* ---- Logical units ---- */

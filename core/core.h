@@ -340,8 +340,8 @@ void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun);
 
 /*
  * wait.c. Counts the tasks that match the waiter's predicate and marks them; younger tasks wait when
- * waiter->barrier. Returns true when there are any: fire_locked and fire will be called when the last
- * retires; false: none, and neither will be. adapter->lock is held. only_unsubmitted: what is marked; counted
+ * waiter->barrier. Returns true when there are any: when the last retires the barrier falls and fire is
+ * called; false: none, and it will not be. adapter->lock is held. only_unsubmitted: what is marked; counted
  * are all.
  */
 bool lf_waiter_raise_locked(

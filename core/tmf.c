@@ -2,12 +2,6 @@
 /* tmf.c: task management: aborts and resets mark tasks, and answer when the last of them has retired. */
 #include "core/core.h"
 
-/* Under the adapter's lock, when the tasks of one unit have ended. */
-static void lf_tmf_settle_locked(struct lf_waiter *waiter)
-{
-	lf_barrier_lower_locked(waiter->lu->adapter, waiter);
-}
-
 static void lf_tmf_advance(struct lf_tmf *tmf);
 
 static void lf_tmf_fired(struct lf_waiter *waiter)
@@ -39,7 +33,7 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	struct lf_adapter *adapter = lu->adapter;
 	struct lf_waiter *waiter = &tmf->waiter;
 
-	*waiter = (struct lf_waiter){.lu = lu, .fire_locked = lf_tmf_settle_locked, .fire = lf_tmf_fired};
+	*waiter = (struct lf_waiter){.lu = lu, .fire = lf_tmf_fired};
 	lf_list_each(link, after, &lu->itls) lf_container(link, struct lf_itl, link)->struck = false;
 	switch (tmf->function) {
 	case LF_TMF_ABORT_TASK:

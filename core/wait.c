@@ -178,10 +178,10 @@ static void lf_waiters_count_down_locked(
 			continue;
 		lf_list_remove(link);
 		lf_watch_less_locked(adapter);
-		if (waiter->fire_locked != NULL)
-			waiter->fire_locked(waiter);
-		if (waiter->fire != NULL)
-			lf_list_append(fired, link);
+		if (waiter->fire == NULL)
+			continue; /* an ORDERED task: a barrier until it retires itself */
+		lf_barrier_lower_locked(adapter, waiter);
+		lf_list_append(fired, link);
 	}
 }
 
