@@ -5,6 +5,7 @@
 #include "store/file.h"
 #include "store/store.h"
 #include "tests/test.h"
+#include "tests/unit/pass_fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -408,35 +409,6 @@ static void check_file_size_limit(struct bed *bed)
 TEST(a_limit_on_the_size_of_files_is_no_space)
 {
 	for_all_ways(8 * MIB, check_file_size_limit);
-}
-
-static void send_fd(int socket, int fd)
-{
-	char byte = 0, room[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec piece = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	_exit(sendmsg(socket, &message, 0) == 1 ? 0 : 1);
-}
-
-static int receive_fd(int socket)
-{
-	char byte, room[CMSG_SPACE(sizeof(int))];
-	struct iovec piece = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-	struct cmsghdr *header;
-	int fd = -1;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1 && (header = CMSG_FIRSTHDR(&message)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
 }
 
 /* A file of 4 MiB on a tmpfs that holds 1 MiB, mounted where nobody else sees it. -1: not allowed here. */

@@ -4,6 +4,7 @@
 #include "platform/loop.h"
 #include "store/store.h"
 #include "tests/test.h"
+#include "tests/unit/pass_fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -383,35 +384,6 @@ static void home_close(struct home *home)
 }
 
 /* ---- The real kernel's news of a loss, on a volume that is full behind the page cache ---- */
-
-static void send_fd(int socket, int fd)
-{
-	char byte = 0, room[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec piece = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	_exit(sendmsg(socket, &message, 0) == 1 ? 0 : 1);
-}
-
-static int receive_fd(int socket)
-{
-	char byte, room[CMSG_SPACE(sizeof(int))];
-	struct iovec piece = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-	struct cmsghdr *header;
-	int fd = -1;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1 && (header = CMSG_FIRSTHDR(&message)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
-}
 
 /* A file of 4 MiB, of which 1 MiB has room, on a volume that nobody else sees. -1: not allowed here. */
 static int file_on_small_volume(void)
