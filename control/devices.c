@@ -133,7 +133,7 @@ void lf_device_describe(struct lf_device *device, struct lf_control_device *reco
 	record->lun = facts.lun;
 	record->state = device->leaving ? LF_CONTROL_OFFLINE : LF_CONTROL_READY;
 	record->flags = (facts.read_only ? LF_CONTROL_DEVICE_READ_ONLY : 0u) |
-			(facts.info.removable ? LF_CONTROL_DEVICE_REMOVABLE : 0u) |
+			(facts.removable ? LF_CONTROL_DEVICE_REMOVABLE : 0u) |
 			(facts.info.can_unmap ? LF_CONTROL_DEVICE_UNMAP : 0u);
 	record->block_size = facts.info.block_size;
 	record->physical_block_size = facts.info.physical_block_size;

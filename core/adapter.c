@@ -73,6 +73,7 @@ struct lf_adapter *lf_adapter_create(const struct lf_adapter_options *options)
 		lf_list_init(&adapter->absent->itls);
 		lf_list_init(&adapter->absent->barriers);
 		lf_list_init(&adapter->absent->queue);
+		lf_list_init(&adapter->absent->changes);
 		lf_list_init(&adapter->absent->scratch_queue);
 	}
 	uint32_t tasks = options->tasks_per_lane == 0 ? LF_TASKS_PER_LANE : options->tasks_per_lane;

@@ -54,6 +54,7 @@ struct lf_lu_options {
 			      */
 	uint16_t rotation;   /* SBC-4 6.6.2: 1 not rotating, else rpm; 0 unknown */
 	bool read_only;
+	bool removable; /* a CD-ROM drive is, whatever this says */
 };
 
 /*
@@ -83,7 +84,7 @@ struct lf_lu_facts {
 	enum lf_lu_type type;
 	uint32_t target, lun;
 	struct lf_store_info info;
-	bool read_only;
+	bool read_only, removable;
 	uint64_t in_flight;
 	char serial[33], vendor[9], product[17], revision[5];
 	uint64_t identifier; /* NAA */
@@ -107,7 +108,19 @@ struct lf_port {
 struct lf_nexus_options {
 	uint32_t target;
 	const char *initiator; /* for people; copied, 223 characters at most */
+	/*
+	 * The SCSI initiator port name ("iqn...,i,0x00023d000001"): the same initiator port has the same one
+	 * when it comes again, by which it is known to persistent reservations. Copied, 255 characters at
+	 * most. NULL: it is nobody that could come again.
+	 */
+	const char *initiator_port;
 	const struct lf_port *port;
+	/*
+	 * A unit came to or left the nexus's target. Any thread, under locks of the core's: calls nothing of
+	 * it. May be NULL.
+	 */
+	void (*inventory_changed)(void *context);
+	void *context;
 };
 
 /* An initiator port arrives: it meets 29/00 on every unit. PASSIVE_LEVEL. NULL when memory is short. */

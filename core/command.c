@@ -219,8 +219,8 @@ bool lf_command_check(struct lf_lu *lu, struct lf_request *request)
 
 	if (!check_bits(request))
 		return false;
-	if (capacity == 0 && !(command->flags & LF_CMD_WITHOUT_MEDIUM)) {
-		lf_sense_no_medium(request);
+	if (lu->medium_state != LF_MEDIUM_READY && !(command->flags & LF_CMD_WITHOUT_MEDIUM)) {
+		lf_sense_not_ready(request);
 		return false;
 	}
 	uint64_t length = lf_command_length(request);

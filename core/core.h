@@ -23,19 +23,34 @@
  * order of precedence (SPC-4 5.14, SAM-5 5.14).
  */
 enum lf_ua {
-	LF_UA_POWER_ON,              /* 29/00 */
-	LF_UA_RESET,                 /* 29/03: LOGICAL UNIT RESET or TARGET RESET */
-	LF_UA_COMMANDS_CLEARED,      /* 2F/00 */
-	LF_UA_INQUIRY_CHANGED,       /* 3F/03 */
-	LF_UA_REPORTED_LUNS_CHANGED, /* 3F/0E */
-	LF_UA_MODE_CHANGED,          /* 2A/01 */
-	LF_UA_CAPACITY_CHANGED,      /* 2A/09 */
+	LF_UA_POWER_ON,                /* 29/00 */
+	LF_UA_RESET,                   /* 29/03: LOGICAL UNIT RESET or TARGET RESET */
+	LF_UA_NEXUS_LOSS,              /* 29/07: I_T NEXUS RESET */
+	LF_UA_RESERVATIONS_PREEMPTED,  /* 2A/03 */
+	LF_UA_RESERVATIONS_RELEASED,   /* 2A/04 */
+	LF_UA_REGISTRATIONS_PREEMPTED, /* 2A/05 */
+	LF_UA_MEDIUM_CHANGED,          /* 28/00 */
+	LF_UA_COMMANDS_CLEARED,        /* 2F/00 */
+	LF_UA_INQUIRY_CHANGED,         /* 3F/03 */
+	LF_UA_REPORTED_LUNS_CHANGED,   /* 3F/0E */
+	LF_UA_MODE_CHANGED,            /* 2A/01 */
+	LF_UA_CAPACITY_CHANGED,        /* 2A/09 */
+	LF_UA_EJECT_REQUESTED,         /* 5A/01: by the operator, while removal is prevented for ever */
 	LF_UA_COUNT
 };
 
 uint32_t lf_ua_sense(enum lf_ua ua); /* LF_SENSE of it */
 
 /* ---- Tasks and lanes ---- */
+
+/* Whoever is, or wants to be, alone on a unit: a command (in its task) or a change (in its maker's memory).
+ */
+struct lf_exclusive {
+	struct lf_lu *lu;
+	uint32_t left;                              /* commands that still run; adapter->lock */
+	void (*ready)(struct lf_exclusive *change); /* changes: it is alone now. Any thread, no lock */
+	struct lf_link link;                        /* in lu->changes */
+};
 
 /* A slot for one command in flight: it outlives the request, whose last moment is done. */
 struct lf_task {
@@ -47,10 +62,14 @@ struct lf_task {
 	uint32_t epoch;     /* the unit's when the task came */
 	uint32_t mark;      /* enum lf_mark, atomic; set with the lane stopped */
 	uint32_t submitted; /* atomic: lf_submit was called */
+	uint32_t medium;    /* the unit's medium_generation when the command was checked */
 	uint8_t attribute;
+	bool queued;            /* in its unit's queue; adapter->lock */
+	bool counted;           /* the unit's exclusive owner waits for it; adapter->lock */
 	bool slow;              /* met a gate that was not zero: goes by the locked path at submit, too */
 	struct lf_itl *itl;     /* lives until the nexus closes, which waits for done */
 	struct lf_waiter order; /* ORDERED tasks wait with it, younger ones for it */
+	struct lf_exclusive exclusive;
 };
 
 enum lf_mark {
@@ -107,23 +126,40 @@ enum lf_gate {
 	LF_GATE_UNIT_ATTENTION = 1,
 	LF_GATE_BARRIER = 2, /* ORDERED task or reset: younger ones wait */
 	LF_GATE_LEAVING = 4,
+	LF_GATE_EXCLUSIVE = 8,    /* somebody is alone on the unit, or is about to be */
+	LF_GATE_RESERVATION = 16, /* the nexus's: another one holds a reservation that it may meet */
+};
+
+/* Whether a command may use the medium, and what it is told when not. */
+enum lf_medium_state {
+	LF_MEDIUM_READY,
+	LF_MEDIUM_NONE,      /* 02/3A/01: the tray is closed, or there is none */
+	LF_MEDIUM_TRAY_OPEN, /* 02/3A/02 */
+	LF_MEDIUM_STOPPED,   /* 02/04/02: START STOP UNIT with START zero */
 };
 
 struct lf_lu {
 	uint32_t gate;  /* atomic; bits of enum lf_gate */
 	uint32_t epoch; /* changed with all lanes stopped */
 	struct lf_adapter *adapter;
-	const struct lf_store_ops *ops;
-	struct lf_store *store;
-	struct lf_store_info info; /* constant while the unit lives */
 	enum lf_lu_type type;
 	uint32_t target, lun;
+	/*
+	 * The medium. Changed only by who is alone on the unit (exclusive.c), with all lanes stopped:
+	 * commands that run may read it, lf_begin reads it under its lane's lock.
+	 */
+	const struct lf_store_ops *ops;
+	struct lf_store *store; /* NULL when nothing is inserted */
+	struct lf_store_info info;
 	bool read_only;
 	uint32_t block_shift;         /* log2 of info.block_size */
 	uint32_t transfer_max_blocks; /* B0 MAXIMUM TRANSFER LENGTH */
+	enum lf_medium_state medium_state;
+	uint32_t medium_generation; /* another one for each medium that comes or goes */
 	uint16_t rotation;
 	uint64_t identifier;                                  /* NAA 3h: 60 bits */
 	char vendor[9], product[17], revision[5], serial[33]; /* not padded */
+	bool removable;
 
 	struct lf_lock lock; /* guards what follows */
 	struct lf_link itls;
@@ -131,7 +167,9 @@ struct lf_lu {
 
 	struct lf_link link;     /* in target->lus; adapter->lock guards this and what follows */
 	struct lf_link barriers; /* waiters by barrier_link, oldest first */
-	struct lf_link queue;    /* requests that wait for a barrier, oldest first */
+	struct lf_link queue;    /* requests that wait for a barrier or an exclusive owner, oldest first */
+	struct lf_exclusive *exclusive; /* the owner, or NULL */
+	struct lf_link changes;         /* who wants to be the next one, commands left out */
 	void *scratch_free[LF_SCRATCH_COUNT];
 	uint32_t scratch_free_count;
 	struct lf_link scratch_queue; /* requests that wait for a scratch buffer */
@@ -154,7 +192,9 @@ struct lf_nexus {
 	uint64_t id; /* never zero, never used twice */
 	uint32_t target;
 	const struct lf_port *port;
-	char initiator[224];
+	char initiator[224], initiator_port[256];
+	void (*inventory_changed)(void *context);
+	void *context;
 	struct lf_link link; /* in adapter->nexuses */
 	struct lf_link itls;
 	struct lf_itl absent; /* towards adapter->absent */
@@ -201,7 +241,7 @@ struct lf_command {
 	uint8_t data;             /* enum lf_data */
 	uint8_t lba_at, lba_size; /* where the LBA stands in the CDB; size 0: none */
 	uint8_t length_at, length_size;
-	uint16_t flags;
+	uint32_t flags;
 	uint8_t usage[16]; /* bits a CDB may set; any other: INVALID FIELD IN CDB, field pointer */
 	/* Carries it out; ends, then or later, in lf_finish. Never blocks. */
 	void (*execute)(struct lf_lu *lu, struct lf_request *request);
@@ -241,6 +281,19 @@ void lf_finish_aborted(struct lf_request *request);
  */
 bool lf_scratch_get(struct lf_lu *lu, struct lf_request *request);
 
+/*
+ * Alone on the unit: from when this returns true until the command ends, no other command of the unit runs.
+ * False: the command's execute is called again when that is so. Before lf_scratch_get, not after it.
+ */
+bool lf_exclusive_get(struct lf_lu *lu, struct lf_request *request);
+
+/*
+ * What the unit has inserted from now on; store NULL: nothing, and info is what it would be. The unit is new,
+ * or the caller is alone on it and has stopped the lanes.
+ */
+void lf_lu_set_medium(struct lf_lu *lu, const struct lf_store_ops *ops, struct lf_store *store,
+	const struct lf_store_info *info, bool read_only);
+
 /* Copies a reply into the request's segments, cut to data_wanted and data_length; ends the command. */
 void lf_finish_reply(struct lf_request *request, const void *reply, uint64_t length_bytes);
 /* Copies bytes [offset, offset + length) of the data that came into `to`; they are there (asserted). */
@@ -256,6 +309,8 @@ uint32_t lf_lun_decode(uint64_t lun);
 
 /* Attentions. take: the most important one pending, cleared; false when none is. */
 bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua);
+/* One that need not be told any more. */
+void lf_ua_clear(struct lf_itl *itl, enum lf_ua ua);
 /* All of the kind on every unit of this nexus: REPORT LUNS was served (SPC-4 6.33). */
 void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua);
 /* Raises it for every nexus of the unit except one (NULL: for all). */
@@ -279,9 +334,10 @@ void lf_sense_list_length_error(struct lf_request *request);                    
 void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba);          /* 05/21/00 */
 void lf_sense_unit_not_supported(struct lf_request *request);                                /* 05/25/00 */
 void lf_sense_write_protected(struct lf_request *request);                                   /* 07/27/00 */
-void lf_sense_no_medium(struct lf_request *request);                                         /* 02/3A/00 */
-void lf_sense_saving_not_supported(struct lf_request *request);                              /* 05/39/00 */
-void lf_sense_data_length(struct lf_request *request); /* 05/0E/03: the transport offered less */
+/* 02/3A/01, 02/3A/02 or 02/04/02, as the unit's medium_state says. */
+void lf_sense_not_ready(struct lf_request *request);
+void lf_sense_saving_not_supported(struct lf_request *request); /* 05/39/00 */
+void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
 /*
  * The one table from enum lf_error to sense; lba: where, for INFORMATION, or LF_NO_INFORMATION. Reads and
  * writes differ. Also logs and traces it.
@@ -348,6 +404,10 @@ bool lf_waiter_raise_locked(
 	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted);
 /* Younger tasks may go on; done for a barrier that is not needed any more. adapter->lock is held. */
 void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
+/* One more, or one less, for which tasks retire by the locked path. adapter->lock is held. */
+void lf_watch_more_locked(struct lf_adapter *adapter);
+void lf_watch_less_locked(struct lf_adapter *adapter);
+bool lf_task_may_run_locked(const struct lf_task *task);
 /* False: the task was put into its unit's queue and will be run by whoever makes it runnable. */
 bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request);
 void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task); /* makes it a barrier */
@@ -356,6 +416,14 @@ void lf_task_retire(struct lf_adapter *adapter, struct lf_task *task);
 void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu);
 /* Runs what has become runnable, not in recursion. No lock is held. */
 void lf_run_runnable(struct lf_adapter *adapter);
+/*
+ * exclusive.c. A change of the unit that is no command: begin calls change->ready, then or later, when it is
+ * alone on the unit; that one ends it with lf_change_end, then or later. No lock is held. lu and ready are
+ * set; the unit stays. uncount: the task runs no more; true: call lu->exclusive->ready, with no lock.
+ */
+void lf_change_begin(struct lf_exclusive *change);
+void lf_change_end(struct lf_exclusive *change);
+bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *task);
 void lf_run(struct lf_request *request); /* task.c: the last checks, then execute */
 void lf_scratch_put(struct lf_lu *lu, void *scratch);
 

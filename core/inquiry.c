@@ -26,9 +26,9 @@ static void standard(const struct lf_lu *lu, struct lf_request *request)
 	uint8_t reply[STANDARD_LENGTH] = {0}, *version = reply + 58;
 
 	reply[0] = peripheral(lu);
-	reply[1] = lu->type == LF_LU_CDROM || lu->info.removable ? 0x80 : 0; /* RMB */
-	reply[2] = 0x06;                                                     /* SPC-4 */
-	reply[3] = 0x12; /* HISUP, response data format 2 */
+	reply[1] = lu->removable ? 0x80 : 0; /* RMB */
+	reply[2] = 0x06;                     /* SPC-4 */
+	reply[3] = 0x12;                     /* HISUP, response data format 2 */
 	reply[4] = STANDARD_LENGTH - 5;
 	reply[7] = 0x02; /* CMDQUE */
 	put_text(reply + 8, 8, lu->type == LF_LU_ABSENT ? "LUNGFISH" : lu->vendor);

@@ -48,7 +48,7 @@ struct lf_store_info {
 	uint64_t unmap_granularity_bytes; /* a power of two; 0 when can_unmap is false */
 	uint64_t unmap_alignment_bytes;
 	bool can_unmap, unmap_reads_zero;
-	bool read_only, removable, rotational;
+	bool read_only, rotational;
 };
 
 /* What to open; the handles were opened by whoever asked, with that one's rights. */

@@ -57,18 +57,28 @@ static void lf_lu_text(char *to, size_t size, const char *from, const char *othe
 		to[i] = text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : ' ';
 }
 
-static void lf_lu_fill(
-	struct lf_lu *lu, const struct lf_lu_options *options, const struct lf_store_info *info)
+void lf_lu_set_medium(struct lf_lu *lu, const struct lf_store_ops *ops, struct lf_store *store,
+	const struct lf_store_info *info, bool read_only)
 {
-	lu->type = options->type;
-	lu->target = options->target;
+	lu->ops = ops;
+	lu->store = store;
 	lu->info = *info;
-	lu->read_only = options->read_only || info->read_only;
-	lu->rotation = options->rotation;
-	lu->identifier = options->identifier & 0x0fffffffffffffffull;
+	lu->read_only = read_only || info->read_only || lu->type == LF_LU_CDROM;
+	lu->block_shift = 0;
 	while (1u << lu->block_shift < info->block_size)
 		lu->block_shift++;
 	lu->transfer_max_blocks = LF_TRANSFER_MAX_BYTES >> lu->block_shift;
+	lu->medium_state = store == NULL ? LF_MEDIUM_NONE : LF_MEDIUM_READY;
+	lu->medium_generation++;
+}
+
+static void lf_lu_fill(struct lf_lu *lu, const struct lf_lu_options *options)
+{
+	lu->type = options->type;
+	lu->target = options->target;
+	lu->removable = options->removable || options->type == LF_LU_CDROM;
+	lu->rotation = options->rotation;
+	lu->identifier = options->identifier & 0x0fffffffffffffffull;
 	lf_lu_text(lu->vendor, sizeof(lu->vendor), options->vendor, "LUNGFISH");
 	lf_lu_text(lu->product, sizeof(lu->product), options->product,
 		options->type == LF_LU_CDROM ? "VIRTUAL CD-ROM" : "VIRTUAL DISK");
@@ -77,6 +87,7 @@ static void lf_lu_fill(
 	lf_list_init(&lu->itls);
 	lf_list_init(&lu->barriers);
 	lf_list_init(&lu->queue);
+	lf_list_init(&lu->changes);
 	lf_list_init(&lu->scratch_queue);
 	for (uint32_t i = 0; i < LF_SCRATCH_COUNT; i++)
 		lu->scratch_free[lu->scratch_free_count++] =
@@ -91,6 +102,12 @@ static void lf_inventory_changed_locked(struct lf_adapter *adapter, const struct
 		struct lf_lu *lu = lf_container(link, struct lf_lu, link);
 		if (lu != about && !lf_lu_is_leaving(lu))
 			lf_ua_raise(lu, LF_UA_REPORTED_LUNS_CHANGED, NULL);
+	}
+	lf_list_each(each, following, &adapter->nexuses)
+	{
+		struct lf_nexus *nexus = lf_container(each, struct lf_nexus, link);
+		if (nexus->target == about->target && nexus->inventory_changed != NULL)
+			nexus->inventory_changed(nexus->context);
 	}
 }
 
@@ -155,11 +172,10 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 		return LF_E_NO_MEMORY;
 	}
 	lu->adapter = adapter;
-	lu->ops = ops;
-	lu->store = store;
 	lu->scratch_memory = scratch;
 	lf_lock_init(&lu->lock);
-	lf_lu_fill(lu, options, info);
+	lf_lu_fill(lu, options);
+	lf_lu_set_medium(lu, ops, store, info, options->read_only);
 
 	lf_lock(&adapter->lock);
 	enum lf_error error = lf_lun_take_locked(target, options->lun, &lu->lun);
@@ -250,6 +266,7 @@ void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts)
 		.lun = lu->lun,
 		.info = lu->info,
 		.read_only = lu->read_only,
+		.removable = lu->removable,
 		.identifier = lu->identifier};
 	memcpy(facts->serial, lu->serial, sizeof(facts->serial));
 	memcpy(facts->vendor, lu->vendor, sizeof(facts->vendor));

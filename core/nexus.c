@@ -97,6 +97,12 @@ static void lf_nexus_free_locked(struct lf_nexus *nexus)
 	lf_free(nexus);
 }
 
+static void lf_nexus_text(char *to, size_t size, const char *from)
+{
+	if (from != NULL)
+		memcpy(to, from, lf_min(strlen(from), size - 1));
+}
+
 struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus_options *options)
 {
 	struct lf_nexus *nexus = lf_alloc(sizeof(*nexus));
@@ -110,9 +116,10 @@ struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus
 	nexus->absent.lu = adapter->absent;
 	nexus->absent.nexus = nexus;
 	lf_list_init(&nexus->itls);
-	if (options->initiator != NULL)
-		memcpy(nexus->initiator, options->initiator,
-			lf_min(strlen(options->initiator), sizeof(nexus->initiator) - 1));
+	nexus->inventory_changed = options->inventory_changed;
+	nexus->context = options->context;
+	lf_nexus_text(nexus->initiator, sizeof(nexus->initiator), options->initiator);
+	lf_nexus_text(nexus->initiator_port, sizeof(nexus->initiator_port), options->initiator_port);
 
 	lf_lock(&adapter->lock);
 	nexus->id = ++adapter->next_nexus_id;
@@ -167,17 +174,21 @@ bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua)
 	return found;
 }
 
+void lf_ua_clear(struct lf_itl *itl, enum lf_ua ua)
+{
+	lf_lock(&itl->lu->lock);
+	itl->attentions &= ~(1u << ua);
+	if (itl->attentions == 0)
+		lf_atomic_and_u32(&itl->gate, ~(uint32_t)LF_GATE_UNIT_ATTENTION);
+	lf_unlock(&itl->lu->lock);
+}
+
 void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua)
 {
 	lf_lock(&nexus->adapter->lock);
 	lf_list_each(link, after, &nexus->itls)
 	{
-		struct lf_itl *itl = lf_container(link, struct lf_itl, nexus_link);
-		lf_lock(&itl->lu->lock);
-		itl->attentions &= ~(1u << ua);
-		if (itl->attentions == 0)
-			lf_atomic_and_u32(&itl->gate, ~(uint32_t)LF_GATE_UNIT_ATTENTION);
-		lf_unlock(&itl->lu->lock);
+		lf_ua_clear(lf_container(link, struct lf_itl, nexus_link), ua);
 	}
 	lf_unlock(&nexus->adapter->lock);
 }

@@ -105,6 +105,12 @@ uint32_t lf_ua_sense(enum lf_ua ua)
 	static const uint32_t sense[LF_UA_COUNT] = {
 		[LF_UA_POWER_ON] = LF_SENSE(0x6, 0x29, 0x00),
 		[LF_UA_RESET] = LF_SENSE(0x6, 0x29, 0x03),
+		[LF_UA_NEXUS_LOSS] = LF_SENSE(0x6, 0x29, 0x07),
+		[LF_UA_RESERVATIONS_PREEMPTED] = LF_SENSE(0x6, 0x2a, 0x03),
+		[LF_UA_RESERVATIONS_RELEASED] = LF_SENSE(0x6, 0x2a, 0x04),
+		[LF_UA_REGISTRATIONS_PREEMPTED] = LF_SENSE(0x6, 0x2a, 0x05),
+		[LF_UA_MEDIUM_CHANGED] = LF_SENSE(0x6, 0x28, 0x00),
+		[LF_UA_EJECT_REQUESTED] = LF_SENSE(0x6, 0x5a, 0x01),
 		[LF_UA_COMMANDS_CLEARED] = LF_SENSE(0x6, 0x2f, 0x00),
 		[LF_UA_INQUIRY_CHANGED] = LF_SENSE(0x6, 0x3f, 0x03),
 		[LF_UA_REPORTED_LUNS_CHANGED] = LF_SENSE(0x6, 0x3f, 0x0e),
@@ -156,9 +162,19 @@ void lf_sense_write_protected(struct lf_request *request)
 	lf_sense_set(request, LF_SENSE(0x7, 0x27, 0x00));
 }
 
-void lf_sense_no_medium(struct lf_request *request)
+void lf_sense_not_ready(struct lf_request *request)
 {
-	lf_sense_set(request, LF_SENSE(0x2, 0x3a, 0x00));
+	switch (request->lu->medium_state) {
+	case LF_MEDIUM_STOPPED: /* INITIALIZING COMMAND REQUIRED */
+		lf_sense_set(request, LF_SENSE(0x2, 0x04, 0x02));
+		break;
+	case LF_MEDIUM_TRAY_OPEN:
+		lf_sense_set(request, LF_SENSE(0x2, 0x3a, 0x02));
+		break;
+	default:
+		lf_sense_set(request, LF_SENSE(0x2, 0x3a, 0x01));
+		break;
+	}
 }
 
 void lf_sense_saving_not_supported(struct lf_request *request)

@@ -38,13 +38,15 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 	struct lf_itl *itl = lf_itl_find(request->nexus, request->lun);
 	task->request = request;
 	task->itl = itl;
-	task->lu = itl->lu;
+	task->lu = request->lu = itl->lu;
+	task->medium = itl->lu->medium_generation;
+	request->command = lf_command_find(itl->lu, request->cdb, request->cdb_length);
 	task->nexus_id = request->nexus->id;
 	task->tag = request->tag;
 	task->lane = number;
 	task->epoch = itl->lu->epoch;
 	task->mark = LF_MARK_NONE;
-	task->submitted = false;
+	task->submitted = task->queued = task->counted = false;
 	task->order.link.next = task->order.barrier_link.next = NULL;
 	task->attribute = request->task_attribute;
 	task->slow = (lf_atomic_load_u32(&itl->gate) | lf_atomic_load_u32(&itl->lu->gate)) != 0 ||
@@ -82,6 +84,17 @@ static void lf_refuse_full(struct lf_request *request)
 	lf_check_leave_done();
 }
 
+/* The lane's lock keeps the medium as it is; lf_run finds out whether another one has come since. */
+static bool lf_command_check_locked(struct lf_request *request)
+{
+	struct lf_lane *lane = &request->nexus->adapter->lanes[request->task->lane];
+
+	lf_lock(&lane->lock);
+	bool fine = lf_command_check(request->lu, request);
+	lf_unlock(&lane->lock);
+	return fine;
+}
+
 bool lf_begin(struct lf_request *request)
 {
 	lf_check_begin(request);
@@ -101,8 +114,6 @@ bool lf_begin(struct lf_request *request)
 		lf_refuse_full(request);
 		return false;
 	}
-	request->lu = request->task->lu;
-	request->command = lf_command_find(request->lu, request->cdb, request->cdb_length);
 	if (request->task->slow && !lf_begin_slow(request)) {
 		lf_finish(request);
 		return false;
@@ -112,7 +123,7 @@ bool lf_begin(struct lf_request *request)
 		lf_finish(request);
 		return false;
 	}
-	if (!lf_command_check(request->lu, request)) {
+	if (!lf_command_check_locked(request)) {
 		lf_finish(request);
 		return false;
 	}
@@ -131,6 +142,23 @@ static bool lf_short_data_serves(const struct lf_request *request)
 	       request->data_length == request->offered_length;
 }
 
+/* The command was checked against a medium that is there no more. True: it has its sense. */
+static bool lf_medium_was_changed(struct lf_request *request)
+{
+	struct lf_lu *lu = request->lu;
+
+	if (request->task->medium == lu->medium_generation ||
+		(request->command->flags & LF_CMD_WITHOUT_MEDIUM))
+		return false;
+	if (lu->medium_state != LF_MEDIUM_READY) {
+		lf_sense_not_ready(request);
+	} else {
+		lf_ua_clear(request->task->itl, LF_UA_MEDIUM_CHANGED);
+		lf_sense_unit_attention(request, LF_UA_MEDIUM_CHANGED);
+	}
+	return true;
+}
+
 void lf_run(struct lf_request *request)
 {
 	switch (lf_atomic_load_u32(&request->task->mark)) {
@@ -143,6 +171,10 @@ void lf_run(struct lf_request *request)
 		return;
 	default:
 		break;
+	}
+	if (lf_medium_was_changed(request)) {
+		lf_finish(request);
+		return;
 	}
 	if (request->direction == LF_DIRECTION_OUT && request->data_length < request->data_wanted &&
 		!lf_short_data_serves(request)) {
@@ -158,7 +190,7 @@ void lf_submit(struct lf_request *request)
 	struct lf_task *task = request->task;
 
 	lf_check_submit(request);
-	lf_atomic_store_u32(&task->submitted, true);
+	lf_atomic_or_u32(&task->submitted, true); /* and then the gate: exclusive.c says why */
 	if ((task->slow || lf_atomic_load_u32(&task->lu->gate) != 0) &&
 		!lf_task_may_run(request->nexus->adapter, request))
 		return;

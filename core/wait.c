@@ -35,14 +35,14 @@ static void lf_task_hurry(struct lf_task *task)
 	}
 }
 
-static void lf_watch_more_locked(struct lf_adapter *adapter)
+void lf_watch_more_locked(struct lf_adapter *adapter)
 {
 	if (adapter->watch_count++ == 0)
 		for (uint32_t i = 0; i < adapter->lane_count; i++)
 			adapter->lanes[i].waiting = true;
 }
 
-static void lf_watch_less_locked(struct lf_adapter *adapter)
+void lf_watch_less_locked(struct lf_adapter *adapter)
 {
 	lf_assert(adapter->watch_count > 0);
 	if (--adapter->watch_count > 0)
@@ -104,10 +104,12 @@ void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waite
  * ORDERED: when all older tasks of the unit have retired; SIMPLE: when no barrier older than it stands; HEAD
  * OF QUEUE passes ORDERED tasks, but not a reset, whose old tasks may still be writing.
  */
-static bool lf_task_may_run_locked(const struct lf_task *task)
+bool lf_task_may_run_locked(const struct lf_task *task)
 {
 	if (lf_atomic_load_u32(&task->mark) != LF_MARK_NONE)
 		return true;
+	if (task->lu->exclusive != NULL)
+		return task->lu->exclusive == &task->exclusive && task->exclusive.left == 0;
 	if (task->attribute == LF_TASK_ORDERED && task->order.remaining > 0)
 		return false;
 	lf_list_each(link, after, &task->lu->barriers)
@@ -118,16 +120,6 @@ static bool lf_task_may_run_locked(const struct lf_task *task)
 			return false;
 	}
 	return true;
-}
-
-bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request)
-{
-	lf_lock(&adapter->lock);
-	bool may = lf_task_may_run_locked(request->task);
-	if (!may)
-		lf_list_append(&request->task->lu->queue, &request->link);
-	lf_unlock(&adapter->lock);
-	return may;
 }
 
 void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task)
@@ -143,6 +135,7 @@ void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu)
 		struct lf_request *request = lf_container(link, struct lf_request, link);
 		if (!lf_task_may_run_locked(request->task))
 			continue;
+		request->task->queued = false;
 		lf_list_remove(link);
 		lf_list_append(&adapter->runnable, link);
 	}
@@ -189,6 +182,7 @@ static void lf_task_retire_slow(struct lf_adapter *adapter, struct lf_task *task
 {
 	struct lf_lane *lane = &adapter->lanes[task->lane];
 	struct lf_lu *lu = task->lu;
+	struct lf_exclusive *ready = NULL;
 	struct lf_link fired, *link;
 
 	lf_list_init(&fired);
@@ -200,6 +194,8 @@ static void lf_task_retire_slow(struct lf_adapter *adapter, struct lf_task *task
 		lf_list_remove(&task->order.link);
 		lf_watch_less_locked(adapter);
 	}
+	if (lf_exclusive_uncount_locked(adapter, task))
+		ready = lu->exclusive;
 	lf_lock(&lane->lock);
 	lf_list_remove(&task->link);
 	lf_list_append(&lane->free, &task->link);
@@ -207,6 +203,8 @@ static void lf_task_retire_slow(struct lf_adapter *adapter, struct lf_task *task
 	lf_queue_kick_locked(adapter, lu);
 	lf_unlock(&adapter->lock);
 
+	if (ready != NULL)
+		ready->ready(ready);
 	lf_run_runnable(adapter);
 	/* Last: whoever hears that the last task of a unit is gone may take the adapter down. */
 	while ((link = lf_list_take(&fired)) != NULL) {
