@@ -37,6 +37,15 @@ struct lf_waiter {
 	void (*fire)(struct lf_waiter *waiter); /* with no lock; may be NULL */
 };
 
+/* Whoever is, or wants to be, alone on a unit: a command (in its task) or a change (in its maker's memory).
+ */
+struct lf_exclusive {
+	struct lf_lu *lu;
+	uint32_t left;                              /* commands that still run; adapter->lock */
+	void (*ready)(struct lf_exclusive *change); /* changes: it is alone now. Any thread, no lock */
+	struct lf_link link;                        /* in lu->changes */
+};
+
 /* ---- Logical units ---- */
 
 enum lf_lu_type { LF_LU_DISK = 0x00, LF_LU_CDROM = 0x05, LF_LU_ABSENT = 0x1f };
@@ -58,8 +67,9 @@ struct lf_lu_options {
 };
 
 /*
- * Adds a unit; initiators see it from now on, and 3F/0E on the others. The store stays the caller's, who
- * closes it after lf_lu_free. PASSIVE_LEVEL. LF_E_BUSY: that address is taken; LF_E_NO_SPACE: all are.
+ * Adds a unit; initiators see it from now on, and 3F/0E on the others. A removable one may be empty: store
+ * and ops are NULL, and info says no more than block sizes. The store stays the caller's, who closes it after
+ * lf_lu_free. PASSIVE_LEVEL. LF_E_BUSY: that address is taken; LF_E_NO_SPACE: all are.
  */
 enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *options,
 	const struct lf_store_ops *ops, struct lf_store *store, const struct lf_store_info *info,
@@ -76,6 +86,44 @@ struct lf_removal {
  * done. Once for each unit. After done: lf_lu_free, and the store may be closed.
  */
 void lf_lu_remove(struct lf_lu *lu, struct lf_removal *removal);
+/*
+ * Takes out what is inserted in a removable unit, and puts in something else, or nothing. The caller's
+ * memory, lent until done.
+ */
+struct lf_medium_change {
+	/* In. */
+	const struct lf_store_ops *ops;
+	struct lf_store *store;           /* NULL: nothing comes in */
+	const struct lf_store_info *info; /* NULL then */
+	bool read_only;
+	bool force;                                    /* also when an initiator has prevented removal */
+	bool open_tray;                                /* nothing comes in, and the tray stays open */
+	void (*done)(struct lf_medium_change *change); /* once, any thread, perhaps from within */
+
+	/* Out. */
+	enum lf_error error; /* LF_E_BUSY: removal is prevented, all is as it was */
+	const struct lf_store_ops *old_ops;
+	struct lf_store
+		*old; /* nobody uses it any more: the caller flushes and closes it; NULL: there was none
+		       */
+	struct lf_exclusive exclusive; /* the core's own */
+};
+
+/*
+ * Waits for the commands that run; those that come later meet the new medium. The unit stays until done, and
+ * its changes come one by one. PASSIVE_LEVEL.
+ */
+void lf_lu_change_medium(struct lf_lu *lu, struct lf_medium_change *change);
+
+/* Likewise: the medium has become larger, and its store knows. Initiators meet 2A/09. */
+struct lf_resize {
+	uint64_t block_count; /* no less than before; less, or without a medium, changes nothing */
+	void (*done)(struct lf_resize *resize);
+	struct lf_exclusive exclusive; /* the core's own */
+};
+
+void lf_lu_resize(struct lf_lu *lu, struct lf_resize *resize);
+
 /* Gives the memory back, and the address: last in the row of those that a newcomer gets. */
 void lf_lu_free(struct lf_lu *lu);
 
@@ -85,6 +133,10 @@ struct lf_lu_facts {
 	uint32_t target, lun;
 	struct lf_store_info info;
 	bool read_only, removable;
+	bool medium;    /* one is in: info says which */
+	bool stopped;   /* START STOP UNIT has stopped it */
+	bool ejected;   /* an initiator has ejected it: it comes back with the next load */
+	bool prevented; /* an initiator wants it to stay in */
 	uint64_t in_flight;
 	char serial[33], vendor[9], product[17], revision[5];
 	uint64_t identifier; /* NAA */

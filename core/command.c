@@ -52,6 +52,8 @@ static bool is_served(const struct lf_lu *lu, const struct lf_command *command)
 {
 	if ((command->flags & LF_CMD_THIN) && !lu->info.can_unmap)
 		return false;
+	if ((command->flags & LF_CMD_REMOVABLE) && !lu->removable)
+		return false;
 	switch (lu->type) {
 	case LF_LU_DISK:
 		return (command->flags & LF_CMD_DISK) != 0;

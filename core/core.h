@@ -43,15 +43,6 @@ uint32_t lf_ua_sense(enum lf_ua ua); /* LF_SENSE of it */
 
 /* ---- Tasks and lanes ---- */
 
-/* Whoever is, or wants to be, alone on a unit: a command (in its task) or a change (in its maker's memory).
- */
-struct lf_exclusive {
-	struct lf_lu *lu;
-	uint32_t left;                              /* commands that still run; adapter->lock */
-	void (*ready)(struct lf_exclusive *change); /* changes: it is alone now. Any thread, no lock */
-	struct lf_link link;                        /* in lu->changes */
-};
-
 /* A slot for one command in flight: it outlives the request, whose last moment is done. */
 struct lf_task {
 	struct lf_link link;        /* in its lane's list, or the lane's free list */
@@ -184,7 +175,9 @@ struct lf_itl {
 	struct lf_nexus *nexus;
 	struct lf_link link;       /* in lu->itls; lu->lock */
 	struct lf_link nexus_link; /* in nexus->itls; adapter->lock */
-	bool struck;               /* task management marked a task of it; adapter->lock */
+	uint8_t prevents;          /* bits of PREVENT ALLOW MEDIUM REMOVAL; lu->lock */
+	uint8_t media_events; /* a bit for each enum lf_media_event that it has not been told; lu->lock */
+	bool struck;          /* task management marked a task of it; adapter->lock */
 };
 
 struct lf_nexus {
@@ -228,6 +221,7 @@ enum lf_command_flags {
 	LF_CMD_CDROM = 1 << 8,
 	LF_CMD_TRANSFER_MAX = 1 << 9, /* refused beyond MAXIMUM TRANSFER LENGTH of VPD page B0h */
 	LF_CMD_THIN = 1 << 10,        /* there only when the medium can unmap */
+	LF_CMD_REMOVABLE = 1 << 11,   /* there only when the medium can be taken out */
 };
 
 /* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes
@@ -317,6 +311,19 @@ void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua);
 void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
 /* Likewise, but only for nexuses whose tasks were marked. adapter->lock is held. */
 void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
+/* medium.c. What GET EVENT STATUS NOTIFICATION tells, by MMC-6's codes; each nexus is told once. */
+enum lf_media_event {
+	LF_MEDIA_EVENT_NONE,
+	LF_MEDIA_EVENT_EJECT_REQUEST,
+	LF_MEDIA_EVENT_NEW_MEDIA,
+	LF_MEDIA_EVENT_REMOVAL,
+};
+void lf_media_event_raise(struct lf_lu *lu, enum lf_media_event event);
+/* The oldest one that this nexus has not been told; false: there is none. */
+bool lf_media_event_take(struct lf_itl *itl, enum lf_media_event *event);
+/* Removal is no more prevented by the nexus; NULL: by anybody. A reset does that, and a nexus that goes. */
+void lf_prevent_clear(struct lf_lu *lu, const struct lf_nexus *nexus);
+
 /* The itl of a request's nexus with its unit; the request is in flight. */
 struct lf_itl *lf_request_itl(const struct lf_request *request);
 
@@ -336,6 +343,7 @@ void lf_sense_unit_not_supported(struct lf_request *request);                   
 void lf_sense_write_protected(struct lf_request *request);                                   /* 07/27/00 */
 /* 02/3A/01, 02/3A/02 or 02/04/02, as the unit's medium_state says. */
 void lf_sense_not_ready(struct lf_request *request);
+void lf_sense_removal_prevented(struct lf_request *request);    /* 05/53/02 */
 void lf_sense_saving_not_supported(struct lf_request *request); /* 05/39/00 */
 void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
 /*
@@ -424,6 +432,8 @@ void lf_run_runnable(struct lf_adapter *adapter);
 void lf_change_begin(struct lf_exclusive *change);
 void lf_change_end(struct lf_exclusive *change);
 bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *task);
+/* The medium's part of the facts. */
+void lf_medium_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
 void lf_run(struct lf_request *request); /* task.c: the last checks, then execute */
 void lf_scratch_put(struct lf_lu *lu, void *scratch);
 

@@ -9,18 +9,6 @@ static struct lf_request *request_of(struct lf_io *io)
 	return lf_container(io, struct lf_request, io);
 }
 
-static void prepare_flush(struct lf_request *request, void (*done)(struct lf_io *io))
-{
-	struct lf_io *io = &request->io;
-
-	io->op = LF_OP_FLUSH;
-	io->fua = false;
-	io->offset_bytes = io->length_bytes = 0;
-	io->segments = NULL;
-	io->segment_count = 0;
-	io->done = done;
-}
-
 /* The request's own buffers, from the LBA of its CDB. */
 static void prepare_transfer(
 	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t length_bytes)
@@ -75,7 +63,7 @@ static bool read_fua_next(struct lf_lu *lu, struct lf_request *request)
 	}
 	switch (request->step++) {
 	case READ_FUA_FLUSH:
-		prepare_flush(request, read_fua_done);
+		lf_prepare_flush(request, read_fua_done);
 		return true;
 	case READ_FUA_READ:
 		prepare_transfer(
@@ -196,7 +184,7 @@ void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request)
 		lf_finish_good(request, 0);
 		return;
 	}
-	prepare_flush(request, synchronize_done);
+	lf_prepare_flush(request, synchronize_done);
 	lf_lu_submit_io(lu, request);
 }
 

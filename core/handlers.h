@@ -19,6 +19,9 @@ void lf_report_operation_codes(struct lf_lu *lu, struct lf_request *request);
 void lf_inquiry(struct lf_lu *lu, struct lf_request *request);
 /* pages.c */
 void lf_mode_sense(struct lf_lu *lu, struct lf_request *request);
+/* medium.c */
+void lf_start_stop_unit(struct lf_lu *lu, struct lf_request *request);
+void lf_prevent_allow(struct lf_lu *lu, struct lf_request *request);
 /* disk.c */
 void lf_read_capacity_10(struct lf_lu *lu, struct lf_request *request);
 void lf_read_capacity_16(struct lf_lu *lu, struct lf_request *request);
@@ -48,6 +51,9 @@ bool lf_write_same_has_no_data(const struct lf_request *request);
 void lf_steps_run(struct lf_lu *lu, struct lf_request *request,
 	bool (*next)(struct lf_lu *lu, struct lf_request *request));
 void lf_steps_done(struct lf_io *io, bool (*next)(struct lf_lu *lu, struct lf_request *request));
+
+/* Makes request->io a flush. */
+void lf_prepare_flush(struct lf_request *request, void (*done)(struct lf_io *io));
 
 /* Ends a command with the sense of a failed store operation; with TASK ABORTED when that is why. */
 void lf_finish_error(struct lf_request *request, bool writing, uint64_t lba);

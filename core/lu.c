@@ -161,6 +161,7 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	struct lf_lu **added, struct lf_message *message)
 {
 	lf_assert(options->target < adapter->target_count && info->block_size >= 512);
+	lf_assert(store != NULL || options->removable || options->type == LF_LU_CDROM);
 	struct lf_target *target = &adapter->targets[options->target];
 	struct lf_lu *lu = lf_alloc(sizeof(*lu));
 	void *scratch = lf_alloc(LF_SCRATCH_COUNT * LF_SCRATCH_BYTES);
@@ -264,14 +265,13 @@ void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts)
 	*facts = (struct lf_lu_facts){.type = lu->type,
 		.target = lu->target,
 		.lun = lu->lun,
-		.info = lu->info,
-		.read_only = lu->read_only,
 		.removable = lu->removable,
 		.identifier = lu->identifier};
 	memcpy(facts->serial, lu->serial, sizeof(facts->serial));
 	memcpy(facts->vendor, lu->vendor, sizeof(facts->vendor));
 	memcpy(facts->product, lu->product, sizeof(facts->product));
 	memcpy(facts->revision, lu->revision, sizeof(facts->revision));
+	lf_medium_describe(lu, facts);
 	lf_lock(&adapter->lock);
 	for (uint32_t i = 0; i < adapter->lane_count; i++) {
 		struct lf_lane *lane = &adapter->lanes[i];

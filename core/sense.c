@@ -177,6 +177,11 @@ void lf_sense_not_ready(struct lf_request *request)
 	}
 }
 
+void lf_sense_removal_prevented(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x53, 0x02));
+}
+
 void lf_sense_saving_not_supported(struct lf_request *request)
 {
 	lf_sense_set(request, LF_SENSE(0x5, 0x39, 0x00));

@@ -44,3 +44,15 @@ void lf_finish_error(struct lf_request *request, bool writing, uint64_t lba)
 	lf_sense_from_error(request, request->io.error, writing, lba);
 	lf_finish(request);
 }
+
+void lf_prepare_flush(struct lf_request *request, void (*done)(struct lf_io *io))
+{
+	struct lf_io *io = &request->io;
+
+	io->op = LF_OP_FLUSH;
+	io->fua = false;
+	io->offset_bytes = io->length_bytes = 0;
+	io->segments = NULL;
+	io->segment_count = 0;
+	io->done = done;
+}

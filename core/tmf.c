@@ -49,6 +49,7 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 		waiter->barrier = true;
 		/* Before any task is dropped without a word: its nexus hears of it with its next command. */
 		lf_atomic_store_u32(&lu->descriptor_sense, false);
+		lf_prevent_clear(lu, NULL);
 		lf_ua_raise(lu, LF_UA_RESET, NULL);
 		break;
 	default:

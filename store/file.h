@@ -26,7 +26,7 @@ struct lf_file_log {
 struct lf_store {
 	/* Constant while the store is open. */
 	int fd, state_fd;
-	uint64_t size_bytes;
+	uint64_t size_bytes; /* atomic: grows by lf_store_file_resize */
 	bool read_only;
 	bool use_ring;
 	bool never_waits;  /* a file system in memory: everything is done in place */

@@ -32,6 +32,14 @@ void lf_store_file_set_inline(bool allowed);
  */
 void lf_store_file_quiesce(void);
 
+/*
+ * Lets an open image grow: to size_bytes, or, when that is 0, to what the file or the block device has by
+ * now. block_count: what there is then; the unit is told by lf_lu_resize. Not twice at a time for a store;
+ * PASSIVE_LEVEL. LF_E_INVALID: it would shrink, or is no multiple of block_size; message is set.
+ */
+enum lf_error lf_store_file_resize(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
+	uint64_t *block_count, struct lf_message *message);
+
 /* What LF_OP_SAVE may carry at most. */
 #define LF_STATE_MAX_BYTES 65536u
 
