@@ -63,7 +63,8 @@ struct lf_lu_options {
 			      */
 	uint16_t rotation;   /* SBC-4 6.6.2: 1 not rotating, else rpm; 0 unknown */
 	bool read_only;
-	bool removable; /* a CD-ROM drive is, whatever this says */
+	bool removable;       /* a CD-ROM drive is, whatever this says */
+	bool write_cache_off; /* every write is stable, unless an initiator sets WCE */
 };
 
 /*

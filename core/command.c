@@ -239,7 +239,7 @@ bool lf_command_check(struct lf_lu *lu, struct lf_request *request)
 	}
 	if (!set_data(lu, request, length))
 		return false;
-	if ((command->flags & LF_CMD_WRITES) && lu->read_only) {
+	if ((command->flags & LF_CMD_WRITES) && lf_lu_is_protected(lu)) {
 		request->direction = LF_DIRECTION_NONE;
 		request->data_wanted = 0;
 		lf_sense_write_protected(request);

@@ -36,6 +36,7 @@ enum lf_ua {
 	LF_UA_MODE_CHANGED,            /* 2A/01 */
 	LF_UA_CAPACITY_CHANGED,        /* 2A/09 */
 	LF_UA_EJECT_REQUESTED,         /* 5A/01: by the operator, while removal is prevented for ever */
+	LF_UA_FAILURE_PREDICTED,       /* 5D/FF: the test of it (informational exceptions control page) */
 	LF_UA_COUNT
 };
 
@@ -129,6 +130,17 @@ enum lf_medium_state {
 	LF_MEDIUM_STOPPED,   /* 02/04/02: START STOP UNIT with START zero */
 };
 
+/*
+ * Values of the unit's mode pages, one page after the other (modes.h). lu->lock guards them, but wanted and
+ * touched, which belong to the MODE SELECT that is alone on the unit.
+ */
+#define LF_MODE_BYTES 192
+
+struct lf_modes {
+	uint8_t defaults[LF_MODE_BYTES], saved[LF_MODE_BYTES], current[LF_MODE_BYTES], wanted[LF_MODE_BYTES];
+	uint32_t touched; /* pages of the table, by bit, that a parameter list brought */
+};
+
 struct lf_lu {
 	uint32_t gate;  /* atomic; bits of enum lf_gate */
 	uint32_t epoch; /* changed with all lanes stopped */
@@ -154,7 +166,11 @@ struct lf_lu {
 
 	struct lf_lock lock; /* guards what follows */
 	struct lf_link itls;
-	uint32_t descriptor_sense; /* atomic; control mode page D_SENSE */
+	struct lf_modes modes;
+	uint32_t descriptor_sense;   /* atomic; control mode page D_SENSE */
+	uint32_t software_protected; /* atomic; control mode page SWP */
+	uint32_t write_cache;        /* atomic; caching mode page WCE: when zero every write is stable */
+	uint32_t exception; /* atomic; how (enum lf_exception_method) a test exception is to be told */
 
 	struct lf_link link;     /* in target->lus; adapter->lock guards this and what follows */
 	struct lf_link barriers; /* waiters by barrier_link, oldest first */
@@ -327,6 +343,12 @@ void lf_prevent_clear(struct lf_lu *lu, const struct lf_nexus *nexus);
 /* The itl of a request's nexus with its unit; the request is in flight. */
 struct lf_itl *lf_request_itl(const struct lf_request *request);
 
+/* Writes are refused: by what is inserted, by the operator, or by the control mode page. */
+static inline bool lf_lu_is_protected(const struct lf_lu *lu)
+{
+	return lu->read_only || lf_atomic_load_u32(&lu->software_protected);
+}
+
 /* ---- sense.c: the only writer of sense bytes ---- */
 
 /* Each sets CHECK CONDITION and the sense, in the unit's format. They do not end the command. */
@@ -340,7 +362,7 @@ void lf_sense_invalid_field_in_list(struct lf_request *request, uint16_t byte, u
 void lf_sense_list_length_error(struct lf_request *request);                                 /* 05/1A/00 */
 void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba);          /* 05/21/00 */
 void lf_sense_unit_not_supported(struct lf_request *request);                                /* 05/25/00 */
-void lf_sense_write_protected(struct lf_request *request);                                   /* 07/27/00 */
+void lf_sense_write_protected(struct lf_request *request); /* 07/27/00, or 07/27/02 when it is by SWP */
 /* 02/3A/01, 02/3A/02 or 02/04/02, as the unit's medium_state says. */
 void lf_sense_not_ready(struct lf_request *request);
 void lf_sense_removal_prevented(struct lf_request *request);    /* 05/53/02 */
@@ -378,6 +400,13 @@ void lf_check_leave_done(void);
 #define lf_check_enter_done()    ((void)0)
 #define lf_check_leave_done()    ((void)0)
 #endif
+
+/* ---- pages.c: the values of mode pages ---- */
+
+/* Of a new unit. write_cache_off: WCE is zero by default. */
+void lf_modes_init(struct lf_lu *lu, bool write_cache_off);
+/* Back to the saved values, as a reset of the unit has it (SAM-5 6.3.3). */
+void lf_modes_reset(struct lf_lu *lu);
 
 /* ---- Internal between adapter.c, nexus.c, lu.c, task.c, wait.c, tmf.c ---- */
 
@@ -436,5 +465,10 @@ bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *tas
 void lf_medium_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
 void lf_run(struct lf_request *request); /* task.c: the last checks, then execute */
 void lf_scratch_put(struct lf_lu *lu, void *scratch);
+/*
+ * tmf.c: what a reset does to a unit besides ending its tasks, which are marked by now: what may still be
+ * set by one of them is set under lu->lock and only when it finds itself unmarked. adapter->lock is held.
+ */
+void lf_lu_reset_locked(struct lf_lu *lu);
 
 #endif

@@ -19,6 +19,23 @@ void lf_report_operation_codes(struct lf_lu *lu, struct lf_request *request);
 void lf_inquiry(struct lf_lu *lu, struct lf_request *request);
 /* pages.c */
 void lf_mode_sense(struct lf_lu *lu, struct lf_request *request);
+/*
+ * Methods of reporting informational exceptions (SPC-4 7.5.10, MRIE). take: true when one is to be told by
+ * this method, and it is told by that.
+ */
+enum lf_exception_method {
+	LF_EXCEPTION_NONE,
+	LF_EXCEPTION_EVENT, /* asynchronous events: obsolete, nothing is told */
+	LF_EXCEPTION_UNIT_ATTENTION,
+	LF_EXCEPTION_RECOVERED_IF_ALLOWED, /* PER of page 01h would allow it, and is zero */
+	LF_EXCEPTION_RECOVERED,
+	LF_EXCEPTION_NO_SENSE,
+	LF_EXCEPTION_ON_REQUEST, /* only REQUEST SENSE tells */
+	LF_EXCEPTION_COUNT
+};
+bool lf_exception_take(struct lf_lu *lu, enum lf_exception_method method);
+/* mode_select.c */
+void lf_mode_select(struct lf_lu *lu, struct lf_request *request);
 /* medium.c */
 void lf_start_stop_unit(struct lf_lu *lu, struct lf_request *request);
 void lf_prevent_allow(struct lf_lu *lu, struct lf_request *request);

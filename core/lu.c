@@ -79,6 +79,7 @@ static void lf_lu_fill(struct lf_lu *lu, const struct lf_lu_options *options)
 	lu->removable = options->removable || options->type == LF_LU_CDROM;
 	lu->rotation = options->rotation;
 	lu->identifier = options->identifier & 0x0fffffffffffffffull;
+	lf_modes_init(lu, options->write_cache_off);
 	lf_lu_text(lu->vendor, sizeof(lu->vendor), options->vendor, "LUNGFISH");
 	lf_lu_text(lu->product, sizeof(lu->product), options->product,
 		options->type == LF_LU_CDROM ? "VIRTUAL CD-ROM" : "VIRTUAL DISK");
@@ -289,6 +290,8 @@ void lf_lu_submit_io(struct lf_lu *lu, struct lf_request *request)
 {
 	lf_check_io(lu, request);
 	request->io.error = LF_OK;
+	if (!lf_atomic_load_u32(&lu->write_cache)) /* changed only while no command runs */
+		request->io.fua = true;
 	lu->ops->submit(lu->store, &request->io);
 }
 

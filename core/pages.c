@@ -1,59 +1,184 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pages.c: MODE SENSE (6) and (10) and the mode pages of a disk (SPC-4 6.13, 7.5; SBC-4 6.5). */
-#include "core/handlers.h"
+/* pages.c: the table of mode pages, their values on a unit, MODE SENSE (6) and (10) (SPC-4 6.13, 7.5; SBC-4
+ * 6.5). */
+#include "core/modes.h"
 
-#define PAGE_LONGEST 20
-#define PAGE_ALL     0x3f
-#define SUBPAGE_ALL  0xff
+#define PAGE_ALL    0x3f
+#define SUBPAGE_ALL 0xff
+
+#define CACHING_PAGE 0x08
+#define WCE          0x04 /* byte 2 of the caching mode page */
+#define D_SENSE      0x04 /* byte 2 of the control mode page */
+#define SWP          0x08 /* byte 4 */
+#define DEXCPT       0x08 /* byte 2 of the informational exceptions control mode page */
+#define TEST         0x04
+#define MRIE         0x0f /* byte 3 */
 
 enum page_control { PAGE_CURRENT, PAGE_CHANGEABLE, PAGE_DEFAULT, PAGE_SAVED };
 
-/* Current values, which are the defaults, too; none can be changed yet, so the other view is all zeros. */
-struct mode_page {
-	uint8_t code, length; /* length of the whole page */
-	uint8_t bytes[PAGE_LONGEST];
-};
+/* ---- What the pages do ---- */
 
-/* By ascending page code, which is the order of a reply with all of them. */
-static const struct mode_page pages[] = {
+static void apply_caching(struct lf_lu *lu, const uint8_t *page)
+{
+	lf_atomic_store_u32(&lu->write_cache, (page[2] & WCE) != 0);
+}
+
+static void apply_control(struct lf_lu *lu, const uint8_t *page)
+{
+	lf_atomic_store_u32(&lu->descriptor_sense, (page[2] & D_SENSE) != 0);
+	lf_atomic_store_u32(&lu->software_protected, (page[4] & SWP) != 0);
+}
+
+static uint32_t check_exceptions(const uint8_t *page)
+{
+	return (page[3] & MRIE) < LF_EXCEPTION_COUNT ? 0 : 3;
+}
+
+/* Nothing is ever predicted here but by TEST, which makes one test exception each time that it is sent. */
+static void apply_exceptions(struct lf_lu *lu, const uint8_t *page)
+{
+	bool test = (page[2] & (TEST | DEXCPT)) == TEST;
+
+	lf_atomic_store_u32(&lu->exception, test ? page[3] & MRIE : LF_EXCEPTION_NONE);
+}
+
+bool lf_exception_take(struct lf_lu *lu, enum lf_exception_method method)
+{
+	bool taken = lf_atomic_load_u32(&lu->exception) == (uint32_t)method;
+
+	return taken && lf_atomic_and_u32(&lu->exception, 0) == (uint32_t)method;
+}
+
+/* ---- The table ---- */
+
+static const struct lf_mode_page pages[] = {
 	/* Read-Write Error Recovery: AWRE and ARRE, as the medium below us reallocates on its own */
-	{0x01, 12, {0x01, 0x0a, 0xc0}},
+	{.types = LF_CMD_DISK, .code = 0x01, .length = 12, .bytes = {0x01, 0x0a, 0xc0}},
 	/* Caching: WCE, as the host's page cache is volatile */
-	{0x08, 20, {0x08, 0x12, 0x04}},
+	{.types = LF_CMD_DISK,
+		.code = CACHING_PAGE,
+		.length = 20,
+		.bytes = {0x08, 0x12, WCE},
+		.changeable = {[2] = WCE},
+		.apply = apply_caching},
 	/*
 	 * Control: GLTSD; QUEUE ALGORITHM MODIFIER 1, as SIMPLE tasks are not kept in order; BUSY TIMEOUT
 	 * PERIOD unlimited
 	 */
-	{0x0a, 12, {0x0a, 0x0a, 0x02, 0x10, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff}},
+	{.types = LF_CMD_DISK,
+		.code = 0x0a,
+		.length = 12,
+		.bytes = {0x0a, 0x0a, 0x02, 0x10, [8] = 0xff, 0xff},
+		.changeable = {[2] = D_SENSE, [4] = SWP},
+		.apply = apply_control},
 	/* Informational Exceptions Control: DEXCPT, as nothing is predicted */
-	{0x1c, 12, {0x1c, 0x0a, 0x08}},
+	{.types = LF_CMD_DISK,
+		.code = 0x1c,
+		.length = 12,
+		.bytes = {0x1c, 0x0a, DEXCPT},
+		.changeable = {[2] = DEXCPT | TEST, [3] = MRIE},
+		.fleeting = {[2] = TEST},
+		.check = check_exceptions,
+		.apply = apply_exceptions},
 };
 
-#define CONTROL_PAGE 0x0a
-#define D_SENSE      0x04 /* byte 2 of the control mode page */
-
-static uint32_t put_page(
-	const struct lf_lu *lu, uint8_t *to, const struct mode_page *page, enum page_control control)
+const struct lf_mode_page *lf_mode_page_next(
+	const struct lf_lu *lu, const struct lf_mode_page *page, uint32_t *at)
 {
-	memcpy(to, page->bytes, page->length);
-	if (control == PAGE_CHANGEABLE)
-		memset(to + 2, 0, page->length - 2u);
-	else if (control == PAGE_CURRENT && page->code == CONTROL_PAGE &&
-		 lf_atomic_load_u32(&lu->descriptor_sense))
-		to[2] |= D_SENSE;
+	uint32_t type = lu->type == LF_LU_DISK ? LF_CMD_DISK : LF_CMD_CDROM;
+
+	*at = page == NULL ? 0 : *at + page->length;
+	for (page = page == NULL ? pages : page + 1; page < pages + lf_count_of(pages); page++)
+		if (page->types & type)
+			return page;
+	return NULL;
+}
+
+uint32_t lf_mode_page_bit(const struct lf_mode_page *page)
+{
+	return 1u << (page - pages);
+}
+
+/* ---- Values ---- */
+
+void lf_modes_init(struct lf_lu *lu, bool write_cache_off)
+{
+	struct lf_modes *modes = &lu->modes;
+	const struct lf_mode_page *page = NULL;
+	uint32_t at = 0;
+
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL) {
+		lf_assert(at + page->length <= LF_MODE_BYTES);
+		memcpy(modes->defaults + at, page->bytes, page->length);
+		if (page->code == CACHING_PAGE && write_cache_off)
+			modes->defaults[at + 2] &= (uint8_t)~WCE;
+	}
+	lu->write_cache = true; /* of units that have no such page */
+	memcpy(modes->saved, modes->defaults, LF_MODE_BYTES);
+	lf_modes_reset(lu);
+}
+
+void lf_modes_apply_locked(struct lf_lu *lu, uint32_t touched)
+{
+	const struct lf_mode_page *page = NULL;
+	uint32_t at = 0;
+
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL)
+		if (page->apply != NULL && (touched & lf_mode_page_bit(page)))
+			page->apply(lu, lu->modes.current + at);
+}
+
+void lf_modes_reset(struct lf_lu *lu)
+{
+	lf_lock(&lu->lock);
+	memcpy(lu->modes.current, lu->modes.saved, LF_MODE_BYTES);
+	lf_modes_apply_locked(lu, UINT32_MAX);
+	lf_unlock(&lu->lock);
+}
+
+bool lf_modes_drop_cache(const struct lf_lu *lu)
+{
+	const struct lf_mode_page *page = NULL;
+	uint32_t at = 0;
+
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL)
+		if (page->code == CACHING_PAGE)
+			return lf_atomic_load_u32(&lu->write_cache) && !(lu->modes.wanted[at + 2] & WCE);
+	return false;
+}
+
+/* ---- MODE SENSE ---- */
+
+/* values: of the unit, from where this page begins. */
+static uint32_t put_page(const struct lf_lu *lu, uint8_t *to, const struct lf_mode_page *page,
+	const uint8_t *values, enum page_control control)
+{
+	memcpy(to, values, page->length);
+	if (control == PAGE_CHANGEABLE) {
+		uint32_t header = page->subpage == 0 ? 2 : 4;
+		memcpy(to + header, page->changeable + header, page->length - header);
+	} else if (page->fill != NULL) {
+		page->fill(lu, to);
+	}
 	return page->length;
 }
 
-/* SBC-4 6.5.2: the short form cannot say more than 2^32 - 1 blocks. */
+/*
+ * SBC-4 6.5.2: the short form cannot say more than 2^32 - 1 blocks. A drive with nothing in it has no
+ * blocks to speak of.
+ */
 static uint32_t put_block_descriptor(const struct lf_lu *lu, uint8_t *to, bool long_form)
 {
+	bool empty = lu->store == NULL || lu->medium_state == LF_MEDIUM_TRAY_OPEN;
+	uint64_t blocks = empty ? 0 : lu->info.block_count;
+
 	if (long_form) {
 		memset(to, 0, 16);
-		lf_put_be64(to, lu->info.block_count);
+		lf_put_be64(to, blocks);
 		lf_put_be32(to + 12, lu->info.block_size);
 		return 16;
 	}
-	lf_put_be32(to, (uint32_t)lf_min(lu->info.block_count, (uint64_t)UINT32_MAX));
+	lf_put_be32(to, (uint32_t)lf_min(blocks, (uint64_t)UINT32_MAX));
 	lf_put_be32(to + 4, lu->info.block_size); /* a reserved byte and three of LOGICAL BLOCK LENGTH */
 	return 8;
 }
@@ -62,41 +187,48 @@ static uint32_t put_block_descriptor(const struct lf_lu *lu, uint8_t *to, bool l
  * Appends the pages that the CDB asks for; false when it has set CHECK CONDITION. Page 00h is vendor specific
  * and empty here: header and block descriptor alone, as some initiators begin with it.
  */
-static bool put_pages(const struct lf_lu *lu, struct lf_request *request, uint8_t *reply, uint32_t *length)
+static bool put_pages(struct lf_lu *lu, struct lf_request *request, uint8_t *reply, uint32_t *length)
 {
 	enum page_control control = request->cdb[2] >> 6;
 	uint8_t code = request->cdb[2] & 0x3f, subpage = request->cdb[3];
-	bool found = code == PAGE_ALL || code == 0x00;
+	const struct lf_mode_page *page = NULL;
+	const uint8_t *values = control == PAGE_DEFAULT ? lu->modes.defaults : lu->modes.current;
+	bool has_code = code == PAGE_ALL || code == 0x00;
+	bool found = has_code && (subpage == 0 || (code == PAGE_ALL && subpage == SUBPAGE_ALL));
+	uint32_t at = 0;
 
 	if (control == PAGE_SAVED) {
 		lf_sense_saving_not_supported(request);
 		return false;
 	}
-	for (uint32_t i = 0; i < lf_count_of(pages); i++) {
-		if (code != PAGE_ALL && code != pages[i].code)
+	lf_lock(&lu->lock);
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL) {
+		if (code != PAGE_ALL && code != page->code)
 			continue;
-		*length += put_page(lu, reply + *length, &pages[i], control);
+		has_code = true;
+		if (subpage != SUBPAGE_ALL && subpage != page->subpage)
+			continue;
+		*length += put_page(lu, reply + *length, page, values + at, control);
 		found = true;
 	}
-	if (!found) {
+	lf_unlock(&lu->lock);
+	if (!has_code)
 		lf_sense_invalid_field_in_cdb(request, 2, 5);
-		return false;
-	}
-	if (subpage != 0 && (subpage != SUBPAGE_ALL || code == 0x00)) { /* no page has one of its own */
+	else if (!found)
 		lf_sense_invalid_field_in_cdb(request, 3, LF_NO_BIT);
-		return false;
-	}
-	return true;
+	return found;
 }
 
 void lf_mode_sense(struct lf_lu *lu, struct lf_request *request)
 {
-	bool ten = request->cdb[0] == 0x5a;
+	bool ten = lf_mode_is_ten(request);
 	bool disable_descriptors = request->cdb[1] & 0x08, long_form = request->cdb[1] & 0x10;
-	uint8_t reply[8 + 16 + lf_count_of(pages) * PAGE_LONGEST] = {0};
+	uint8_t reply[8 + 16 + LF_MODE_BYTES] = {0};
 	uint32_t header = ten ? 8 : 4, descriptors = 0;
-	uint8_t device_specific = (uint8_t)((lu->read_only ? 0x80 : 0) | 0x10); /* WP, DPOFUA */
+	uint8_t device_specific = lf_lu_is_protected(lu) ? 0x80 : 0; /* WP */
 
+	if (lu->type == LF_LU_DISK)
+		device_specific |= 0x10; /* DPOFUA */
 	if (!disable_descriptors)
 		descriptors = put_block_descriptor(lu, reply + header, long_form);
 	uint32_t length = header + descriptors;

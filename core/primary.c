@@ -4,8 +4,12 @@
 
 void lf_test_unit_ready(struct lf_lu *lu, struct lf_request *request)
 {
-	(void)lu; /* a medium that is missing was found by lf_command_check */
-	lf_finish_good(request, 0);
+	/* A medium that is missing was found by lf_command_check. */
+	if (lf_exception_take(lu, LF_EXCEPTION_RECOVERED))
+		lf_sense_set(request, LF_SENSE(0x1, 0x5d, 0xff));
+	else if (lf_exception_take(lu, LF_EXCEPTION_NO_SENSE))
+		lf_sense_set(request, LF_SENSE(0x0, 0x5d, 0xff));
+	lf_finish(request);
 }
 
 /* A pending unit attention is told as data, and is told by that (SPC-4 6.39). */
@@ -17,8 +21,12 @@ void lf_request_sense(struct lf_lu *lu, struct lf_request *request)
 
 	if (lu->type == LF_LU_ABSENT)
 		sense = LF_SENSE(0x5, 0x25, 0x00);
-	else if (request->data_length > 0 && lf_ua_take(lf_request_itl(request), &ua))
+	else if (request->data_length == 0)
+		sense = 0; /* nobody would hear of it */
+	else if (lf_ua_take(lf_request_itl(request), &ua))
 		sense = lf_ua_sense(ua);
+	else if (lf_exception_take(lu, LF_EXCEPTION_ON_REQUEST))
+		sense = LF_SENSE(0x0, 0x5d, 0xff);
 	uint32_t length = lf_sense_build(reply, request->cdb[1] & 0x01, sense);
 	lf_finish_reply(request, reply, length);
 }

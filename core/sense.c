@@ -116,6 +116,7 @@ uint32_t lf_ua_sense(enum lf_ua ua)
 		[LF_UA_REPORTED_LUNS_CHANGED] = LF_SENSE(0x6, 0x3f, 0x0e),
 		[LF_UA_MODE_CHANGED] = LF_SENSE(0x6, 0x2a, 0x01),
 		[LF_UA_CAPACITY_CHANGED] = LF_SENSE(0x6, 0x2a, 0x09),
+		[LF_UA_FAILURE_PREDICTED] = LF_SENSE(0x6, 0x5d, 0xff),
 	};
 
 	lf_assert(ua < LF_UA_COUNT);
@@ -159,7 +160,7 @@ void lf_sense_unit_not_supported(struct lf_request *request)
 
 void lf_sense_write_protected(struct lf_request *request)
 {
-	lf_sense_set(request, LF_SENSE(0x7, 0x27, 0x00));
+	lf_sense_set(request, request->lu->read_only ? LF_SENSE(0x7, 0x27, 0x00) : LF_SENSE(0x7, 0x27, 0x02));
 }
 
 void lf_sense_not_ready(struct lf_request *request)

@@ -176,6 +176,12 @@ void lf_run(struct lf_request *request)
 		lf_finish(request);
 		return;
 	}
+	/* MODE SELECT may have protected it since, and once that was answered nothing is written. */
+	if ((request->command->flags & LF_CMD_WRITES) && lf_lu_is_protected(request->lu)) {
+		lf_sense_write_protected(request);
+		lf_finish(request);
+		return;
+	}
 	if (request->direction == LF_DIRECTION_OUT && request->data_length < request->data_wanted &&
 		!lf_short_data_serves(request)) {
 		lf_sense_data_length(request);

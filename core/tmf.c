@@ -27,6 +27,12 @@ static struct lf_lu *lf_tmf_next_locked(struct lf_tmf *tmf)
 	return NULL;
 }
 
+void lf_lu_reset_locked(struct lf_lu *lu)
+{
+	lf_modes_reset(lu);
+	lf_prevent_clear(lu, NULL);
+}
+
 /* Marks what the function means on this unit; true when there is anything to wait for. */
 static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 {
@@ -48,14 +54,14 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	case LF_TMF_TARGET_RESET:
 		waiter->barrier = true;
 		/* Before any task is dropped without a word: its nexus hears of it with its next command. */
-		lf_atomic_store_u32(&lu->descriptor_sense, false);
-		lf_prevent_clear(lu, NULL);
 		lf_ua_raise(lu, LF_UA_RESET, NULL);
 		break;
 	default:
 		break;
 	}
 	bool waits = lf_waiter_raise_locked(adapter, waiter, LF_MARK_ABORTED, false);
+	if (waiter->barrier)
+		lf_lu_reset_locked(lu);
 	lf_queue_kick_locked(adapter, lu);
 	lf_trace_task_management(lu->lun, tmf->function, tmf->tag, waiter->remaining);
 	if (tmf->function == LF_TMF_CLEAR_TASK_SET)

@@ -410,9 +410,9 @@ TEST(mode_pages)
 	CHECK(memcmp(data + 56, "\x1c\x0a\x08", 3) == 0);
 	CHECK_EQ(RUN_IN(stage, 192, 0x1a, 8, 0x3f, 0xff, 192, 0), 0); /* DBD, all subpages */
 	CHECK(memcmp(data, "\x3b\x00\x10\x00\x01\x0a\xc0", 7) == 0);
-	CHECK_EQ(RUN_IN(stage, 192, 0x1a, 8, 0x48, 0, 192, 0), 0); /* what can be changed: nothing */
-	CHECK(memcmp(data, "\x17\x00\x10\x00\x08\x12\x00", 7) == 0);
-	for (uint32_t i = 6; i < 24; i++)
+	CHECK_EQ(RUN_IN(stage, 192, 0x1a, 8, 0x48, 0, 192, 0), 0); /* what can be changed: WCE */
+	CHECK(memcmp(data, "\x17\x00\x10\x00\x08\x12\x04", 7) == 0);
+	for (uint32_t i = 7; i < 24; i++)
 		CHECK_EQ(data[i], 0);
 	CHECK_EQ(RUN_IN(stage, 192, 0x1a, 8, 0x88, 0, 192, 0), 0); /* default */
 	CHECK(memcmp(data, "\x17\x00\x10\x00\x08\x12\x04", 7) == 0);
@@ -443,7 +443,8 @@ TEST(mode_sense_of_a_large_disk)
 TEST(d_sense_shows_in_the_page_and_in_the_sense)
 {
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
-	stage->lu->descriptor_sense = true;
+	memcpy(stage->data, "\x00\x00\x00\x00\x0a\x0a\x06\x10\x00\x00\x00\x00\xff\xff\x00\x00", 16);
+	CHECK_EQ(RUN_OUT(stage, 16, 0x15, 0x10, 0, 0, 16, 0), 0);
 	CHECK_EQ(RUN_IN(stage, 64, 0x1a, 8, 0x0a, 0, 64, 0), 0);
 	CHECK_EQ(stage->data[6], 0x06);
 	CHECK_EQ(RUN_IN(stage, 64, 0x1a, 8, 0x8a, 0, 64, 0), 0); /* the default stays */
