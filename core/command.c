@@ -180,6 +180,14 @@ static bool check_bits(struct lf_request *request)
 	return false;
 }
 
+bool lf_data_length_is(struct lf_request *request, uint64_t length_bytes)
+{
+	if (request->offered_direction == LF_DIRECTION_OUT && request->offered_length == length_bytes)
+		return true;
+	lf_sense_data_length(request);
+	return false;
+}
+
 static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t length)
 {
 	const struct lf_command *command = request->command;
@@ -201,9 +209,12 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 		wanted = length << lu->block_shift;
 		break;
 	case LF_DATA_ONE_BLOCK_OUT:
-		if (!lf_write_same_check(lu, request))
+		if (!lf_write_same_check(lu, request, &wanted))
 			return false;
-		wanted = lf_write_same_has_no_data(request) ? 0 : lu->info.block_size;
+		break;
+	case LF_DATA_VERIFY_OUT:
+		if (!lf_verify_check(lu, request, &wanted))
+			return false;
 		break;
 	case LF_DATA_LIST_OUT:
 		wanted = length;

@@ -222,6 +222,7 @@ enum lf_data {
 	LF_DATA_BLOCKS_OUT,    /* out: likewise */
 	LF_DATA_ONE_BLOCK_OUT, /* out: exactly one block (WRITE SAME), which the transport must have offered
 				*/
+	LF_DATA_VERIFY_OUT,    /* out: none, all the blocks or one of them, as BYTCHK says */
 	LF_DATA_LIST_OUT,      /* out: PARAMETER LIST LENGTH bytes */
 };
 
@@ -308,7 +309,10 @@ void lf_lu_set_medium(struct lf_lu *lu, const struct lf_store_ops *ops, struct l
 void lf_finish_reply(struct lf_request *request, const void *reply, uint64_t length_bytes);
 /* Copies bytes [offset, offset + length) of the data that came into `to`; they are there (asserted). */
 void lf_request_gather(const struct lf_request *request, uint64_t offset, void *to, uint64_t length_bytes);
-/* The reverse. */
+/* Compares them with `with`. False: *at is the offset in those of the first one that differs. */
+bool lf_request_compare(const struct lf_request *request, uint64_t offset, const void *with,
+	uint64_t length_bytes, uint64_t *at);
+/* The reverse of gather. */
 void lf_request_scatter(
 	const struct lf_request *request, uint64_t offset, const void *from, uint64_t length_bytes);
 
@@ -368,6 +372,8 @@ void lf_sense_not_ready(struct lf_request *request);
 void lf_sense_removal_prevented(struct lf_request *request);    /* 05/53/02 */
 void lf_sense_saving_not_supported(struct lf_request *request); /* 05/39/00 */
 void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
+/* 0E/1D/00; INFORMATION says how many bytes after the first compared one the first difference is. */
+void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes);
 /*
  * The one table from enum lf_error to sense; lba: where, for INFORMATION, or LF_NO_INFORMATION. Reads and
  * writes differ. Also logs and traces it.

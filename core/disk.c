@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* disk.c: READ, WRITE, VERIFY, SYNCHRONIZE CACHE and READ CAPACITY of a direct access device (SBC-4). */
+/* disk.c: READ, WRITE, SYNCHRONIZE CACHE and READ CAPACITY of a direct access device (SBC-4). */
 #include "core/handlers.h"
 
 #define FUA 0x08 /* byte 1 of READ and WRITE (10), (12), (16) */
@@ -7,19 +7,6 @@
 static struct lf_request *request_of(struct lf_io *io)
 {
 	return lf_container(io, struct lf_request, io);
-}
-
-/* The request's own buffers, from the LBA of its CDB. */
-static void prepare_transfer(
-	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t length_bytes)
-{
-	struct lf_io *io = &request->io;
-
-	io->op = op;
-	io->offset_bytes = lf_command_lba(request) << lu->block_shift;
-	io->length_bytes = length_bytes;
-	io->segments = request->segments;
-	io->segment_count = request->segment_count;
 }
 
 static bool has_fua(const struct lf_request *request)
@@ -66,7 +53,7 @@ static bool read_fua_next(struct lf_lu *lu, struct lf_request *request)
 		lf_prepare_flush(request, read_fua_done);
 		return true;
 	case READ_FUA_READ:
-		prepare_transfer(
+		lf_prepare_transfer(
 			lu, request, LF_OP_READ, request->data_length >> lu->block_shift << lu->block_shift);
 		request->io.fua = false;
 		request->io.done = read_fua_done;
@@ -90,7 +77,7 @@ void lf_disk_read(struct lf_lu *lu, struct lf_request *request)
 		lf_steps_run(lu, request, read_fua_next);
 		return;
 	}
-	prepare_transfer(lu, request, LF_OP_READ, length);
+	lf_prepare_transfer(lu, request, LF_OP_READ, length);
 	request->io.fua = false;
 	request->io.done = transfer_done;
 	lf_lu_submit_io(lu, request);
@@ -106,59 +93,10 @@ void lf_disk_write(struct lf_lu *lu, struct lf_request *request)
 		lf_finish_good(request, 0);
 		return;
 	}
-	prepare_transfer(lu, request, LF_OP_WRITE, length);
+	lf_prepare_transfer(lu, request, LF_OP_WRITE, length);
 	request->io.fua = has_fua(request);
 	request->io.done = transfer_done;
 	lf_lu_submit_io(lu, request);
-}
-
-/* ---- VERIFY with BYTCHK 00b: the blocks are read, and that is all ---- */
-
-static bool verify_next(struct lf_lu *lu, struct lf_request *request);
-
-static void verify_done(struct lf_io *io)
-{
-	lf_steps_done(io, verify_next);
-}
-
-/* step: blocks that were read. */
-static bool verify_next(struct lf_lu *lu, struct lf_request *request)
-{
-	struct lf_io *io = &request->io;
-	uint64_t length = lf_command_length(request), lba = lf_command_lba(request);
-
-	if (request->step > 0 && io->error != LF_OK) {
-		lf_finish_error(request, false, io->offset_bytes >> lu->block_shift);
-		return false;
-	}
-	if (request->step == length) {
-		lf_finish_good(request, 0);
-		return false;
-	}
-	uint64_t blocks = lf_min(length - request->step, (uint64_t)LF_SCRATCH_BYTES >> lu->block_shift);
-	request->scratch_segment.base = request->scratch;
-	request->scratch_segment.length = LF_SCRATCH_BYTES;
-	io->op = LF_OP_READ;
-	io->fua = false;
-	io->offset_bytes = (lba + request->step) << lu->block_shift;
-	io->length_bytes = blocks << lu->block_shift;
-	io->segments = &request->scratch_segment;
-	io->segment_count = 1;
-	io->done = verify_done;
-	request->step += blocks;
-	return true;
-}
-
-void lf_disk_verify(struct lf_lu *lu, struct lf_request *request)
-{
-	if (lf_command_length(request) == 0) {
-		lf_finish_good(request, 0);
-		return;
-	}
-	if (!lf_scratch_get(lu, request))
-		return;
-	request->step = 0;
-	lf_steps_run(lu, request, verify_next);
 }
 
 /* ---- SYNCHRONIZE CACHE ---- */

@@ -121,12 +121,13 @@ void lf_unmap(struct lf_lu *lu, struct lf_request *request)
 #define WRITE_SAME_UNMAP 0x08
 #define WRITE_SAME_NDOB  0x01
 
-bool lf_write_same_has_no_data(const struct lf_request *request)
+/* Zeros, and no data comes. */
+static bool has_no_data(const struct lf_request *request)
 {
 	return request->cdb[0] == WRITE_SAME_16 && (request->cdb[1] & WRITE_SAME_NDOB);
 }
 
-bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request)
+bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted)
 {
 	if ((request->cdb[1] & WRITE_SAME_UNMAP) && !lu->info.can_unmap) {
 		lf_sense_invalid_field_in_cdb(request, 1, 3);
@@ -138,12 +139,8 @@ bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request)
 		lf_sense_invalid_field_in_cdb(request, request->command->length_at, LF_NO_BIT);
 		return false;
 	}
-	if (!lf_write_same_has_no_data(request) && (request->offered_direction != LF_DIRECTION_OUT ||
-							   request->offered_length != lu->info.block_size)) {
-		lf_sense_data_length(request);
-		return false;
-	}
-	return true;
+	*wanted = has_no_data(request) ? 0 : lu->info.block_size;
+	return *wanted == 0 || lf_data_length_is(request, *wanted);
 }
 
 static bool is_zero(const struct lf_request *request)

@@ -44,18 +44,25 @@ void lf_read_capacity_10(struct lf_lu *lu, struct lf_request *request);
 void lf_read_capacity_16(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_read(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_write(struct lf_lu *lu, struct lf_request *request);
-void lf_disk_verify(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request);
+/* disk_verify.c */
+void lf_disk_verify(struct lf_lu *lu, struct lf_request *request);
+void lf_disk_write_and_verify(struct lf_lu *lu, struct lf_request *request);
 /* disk_provisioning.c */
 void lf_unmap(struct lf_lu *lu, struct lf_request *request);
 void lf_write_same(struct lf_lu *lu, struct lf_request *request);
 /* lba_status.c */
 void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
 
-/* The rules of WRITE SAME alone; false when it has set CHECK CONDITION. Called by lf_command_check. */
-bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request);
-/* WRITE SAME (16) with NDOB: zeros, and no data comes. */
-bool lf_write_same_has_no_data(const struct lf_request *request);
+/*
+ * How much data comes, for commands with rules of their own for it; false when it has set CHECK CONDITION.
+ * Called by lf_command_check, once the range was checked.
+ */
+bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+bool lf_verify_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+
+/* Exactly that is what the transport said would come; else false, and CHECK CONDITION is set. */
+bool lf_data_length_is(struct lf_request *request, uint64_t length_bytes);
 
 /* ---- Steps: commands of several store operations, one after the other (steps.c) ---- */
 
@@ -69,8 +76,14 @@ void lf_steps_run(struct lf_lu *lu, struct lf_request *request,
 	bool (*next)(struct lf_lu *lu, struct lf_request *request));
 void lf_steps_done(struct lf_io *io, bool (*next)(struct lf_lu *lu, struct lf_request *request));
 
-/* Makes request->io a flush. */
+/* Each fills in request->io but for done; lf_prepare_flush done, too. io.fua is false. */
 void lf_prepare_flush(struct lf_request *request, void (*done)(struct lf_io *io));
+/* The request's own buffers, from the LBA of its CDB. */
+void lf_prepare_transfer(
+	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t length_bytes);
+/* The request's scratch buffer, from its beginning. */
+void lf_prepare_scratch(
+	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t lba, uint64_t blocks);
 
 /* Ends a command with the sense of a failed store operation; with TASK ABORTED when that is why. */
 void lf_finish_error(struct lf_request *request, bool writing, uint64_t lba);

@@ -153,6 +153,11 @@ void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lb
 	set_with_information(request, LF_SENSE(0x5, 0x21, 0x00), first_bad_lba);
 }
 
+void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes)
+{
+	set_with_information(request, LF_SENSE(0xe, 0x1d, 0x00), offset_bytes);
+}
+
 void lf_sense_unit_not_supported(struct lf_request *request)
 {
 	lf_sense_set(request, LF_SENSE(0x5, 0x25, 0x00));

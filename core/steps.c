@@ -56,3 +56,31 @@ void lf_prepare_flush(struct lf_request *request, void (*done)(struct lf_io *io)
 	io->segment_count = 0;
 	io->done = done;
 }
+
+void lf_prepare_transfer(
+	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t length_bytes)
+{
+	struct lf_io *io = &request->io;
+
+	io->op = op;
+	io->fua = false;
+	io->offset_bytes = lf_command_lba(request) << lu->block_shift;
+	io->length_bytes = length_bytes;
+	io->segments = request->segments;
+	io->segment_count = request->segment_count;
+}
+
+void lf_prepare_scratch(
+	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t lba, uint64_t blocks)
+{
+	struct lf_io *io = &request->io;
+
+	request->scratch_segment.base = request->scratch;
+	request->scratch_segment.length = LF_SCRATCH_BYTES;
+	io->op = op;
+	io->fua = false;
+	io->offset_bytes = lba << lu->block_shift;
+	io->length_bytes = blocks << lu->block_shift;
+	io->segments = &request->scratch_segment;
+	io->segment_count = 1;
+}

@@ -298,6 +298,41 @@ void lf_request_gather(const struct lf_request *request, uint64_t offset, void *
 	lf_request_copy(request, offset, to, length_bytes, false);
 }
 
+/* An initiator that shares its memory may change it meanwhile: then any place is as good as another. */
+static uint64_t lf_first_difference(const uint8_t *a, const uint8_t *b, uint64_t length_bytes)
+{
+	for (uint64_t i = 0; i < length_bytes; i++)
+		if (a[i] != b[i])
+			return i;
+	return 0;
+}
+
+bool lf_request_compare(const struct lf_request *request, uint64_t offset, const void *with,
+	uint64_t length_bytes, uint64_t *at)
+{
+	const uint8_t *rest = with;
+	uint64_t left = length_bytes;
+
+	lf_assert(offset + length_bytes <= request->data_length);
+	for (uint32_t i = 0; left > 0; i++) {
+		const struct lf_segment *segment = &request->segments[i];
+		if (offset >= segment->length) {
+			offset -= segment->length;
+			continue;
+		}
+		const uint8_t *there = (const uint8_t *)segment->base + offset;
+		uint64_t run = lf_min(left, segment->length - offset);
+		if (memcmp(there, rest, (size_t)run) != 0) {
+			*at = length_bytes - left + lf_first_difference(there, rest, run);
+			return false;
+		}
+		rest += run;
+		left -= run;
+		offset = 0;
+	}
+	return true;
+}
+
 void lf_request_scatter(
 	const struct lf_request *request, uint64_t offset, const void *from, uint64_t length_bytes)
 {

@@ -235,6 +235,8 @@ static uint32_t fit_data(struct slot *slot, uint32_t unit)
 		slot->bytes[2] = (uint8_t)((lf_max(length, 8u) - 8) >> 8);
 		slot->bytes[3] = (uint8_t)(lf_max(length, 8u) - 8);
 		return length;
+	case LF_DATA_VERIFY_OUT:
+		return command->cdb[1] & 4 ? block_size : lf_min(length, ROOM / block_size) * block_size;
 	case LF_DATA_NONE:
 	case LF_DATA_REPLY:
 	case LF_DATA_BLOCKS_IN:
