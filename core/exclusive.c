@@ -39,8 +39,8 @@ static void lf_exclusive_take_locked(struct lf_adapter *adapter, struct lf_exclu
 	lf_assert(lu->exclusive == NULL);
 	lu->exclusive = owner;
 	lf_atomic_or_u32(&lu->gate, LF_GATE_EXCLUSIVE);
-	lf_watch_more_locked(adapter);
 	lf_lanes_stop(adapter);
+	lf_watch_more_locked(adapter);
 	owner->left = lf_running_count(adapter, owner);
 	lf_lanes_go(adapter);
 }
