@@ -216,6 +216,10 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 		if (!lf_verify_check(lu, request, &wanted))
 			return false;
 		break;
+	case LF_DATA_COMPARE_OUT:
+		if (!lf_compare_and_write_check(lu, request, &wanted))
+			return false;
+		break;
 	case LF_DATA_LIST_OUT:
 		wanted = length;
 		break;

@@ -223,7 +223,8 @@ enum lf_data {
 	LF_DATA_ONE_BLOCK_OUT, /* out: exactly one block (WRITE SAME), which the transport must have offered
 				*/
 	LF_DATA_VERIFY_OUT,    /* out: none, all the blocks or one of them, as BYTCHK says */
-	LF_DATA_LIST_OUT,      /* out: PARAMETER LIST LENGTH bytes */
+	LF_DATA_COMPARE_OUT, /* out: twice NUMBER OF LOGICAL BLOCKS, which the transport must have offered */
+	LF_DATA_LIST_OUT,    /* out: PARAMETER LIST LENGTH bytes */
 };
 
 enum lf_command_flags {
@@ -447,7 +448,10 @@ bool lf_waiter_raise_locked(
 	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted);
 /* Younger tasks may go on; done for a barrier that is not needed any more. adapter->lock is held. */
 void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
-/* One more, or one less, for which tasks retire by the locked path. adapter->lock is held. */
+/*
+ * One more, or one less, for which tasks retire by the locked path. adapter->lock is held; for one more the
+ * lanes are stopped, for one less they are not.
+ */
 void lf_watch_more_locked(struct lf_adapter *adapter);
 void lf_watch_less_locked(struct lf_adapter *adapter);
 bool lf_task_may_run_locked(const struct lf_task *task);

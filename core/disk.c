@@ -14,6 +14,11 @@ static bool has_fua(const struct lf_request *request)
 	return (request->command->flags & LF_CMD_FUA) && (request->cdb[1] & FUA);
 }
 
+bool lf_wants_stable(const struct lf_lu *lu, const struct lf_request *request)
+{
+	return has_fua(request) || !lf_atomic_load_u32(&lu->write_cache);
+}
+
 /*
  * The store says that the range failed, not where in it: the first block of it is named, as the first one
  * that is not known to be good.
@@ -94,7 +99,7 @@ void lf_disk_write(struct lf_lu *lu, struct lf_request *request)
 		return;
 	}
 	lf_prepare_transfer(lu, request, LF_OP_WRITE, length);
-	request->io.fua = has_fua(request);
+	request->io.fua = lf_wants_stable(lu, request);
 	request->io.done = transfer_done;
 	lf_lu_submit_io(lu, request);
 }

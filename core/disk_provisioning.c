@@ -2,6 +2,26 @@
 /* disk_provisioning.c: UNMAP and WRITE SAME (SBC-4 4.7, 5.30, 5.47). */
 #include "core/handlers.h"
 
+static void finish_failed(const struct lf_lu *lu, struct lf_request *request)
+{
+	const struct lf_io *io = &request->io;
+
+	lf_finish_error(request, true,
+		io->op == LF_OP_FLUSH ? LF_NO_INFORMATION : io->offset_bytes >> lu->block_shift);
+}
+
+/* After the last operation: one flush for all of them when they have to be stable; false when it ended. */
+static bool flush_or_finish(
+	const struct lf_lu *lu, struct lf_request *request, void (*done)(struct lf_io *io))
+{
+	if (request->step > 0 && request->io.op != LF_OP_FLUSH && lf_wants_stable(lu, request)) {
+		lf_prepare_flush(request, done);
+		return true;
+	}
+	lf_finish_good(request, request->data_wanted);
+	return false;
+}
+
 /* ---- UNMAP ---- */
 
 #define LIST_HEADER 8
@@ -73,7 +93,7 @@ static bool unmap_next(struct lf_lu *lu, struct lf_request *request)
 	uint64_t lba, blocks = 0;
 
 	if (index > 0 && io->error != LF_OK) {
-		lf_finish_error(request, true, io->offset_bytes >> lu->block_shift);
+		finish_failed(lu, request);
 		return false;
 	}
 	while (index < count && blocks == 0) {
@@ -83,10 +103,8 @@ static bool unmap_next(struct lf_lu *lu, struct lf_request *request)
 			return false;
 		}
 	}
-	if (blocks == 0) {
-		lf_finish_good(request, request->data_wanted);
-		return false;
-	}
+	if (blocks == 0)
+		return flush_or_finish(lu, request, unmap_done);
 	request->step = STEP(count, index);
 	io->op = LF_OP_UNMAP;
 	io->fua = false;
@@ -170,13 +188,11 @@ static bool same_next(struct lf_lu *lu, struct lf_request *request)
 	uint64_t left = lf_command_length(request) - request->step;
 
 	if (request->step > 0 && io->error != LF_OK) {
-		lf_finish_error(request, true, io->offset_bytes >> lu->block_shift);
+		finish_failed(lu, request);
 		return false;
 	}
-	if (left == 0) {
-		lf_finish_good(request, request->data_wanted);
-		return false;
-	}
+	if (left == 0)
+		return flush_or_finish(lu, request, same_done);
 	io->fua = false;
 	io->offset_bytes = (lf_command_lba(request) + request->step) << lu->block_shift;
 	io->done = same_done;

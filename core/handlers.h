@@ -9,6 +9,12 @@
 #define LF_WRITE_SAME_MAX_BLOCKS 65535u
 #define LF_UNMAP_DESCRIPTORS_MAX 256u
 
+/* MAXIMUM COMPARE AND WRITE LENGTH, blocks: what is on the medium has to fit in a scratch buffer. */
+static inline uint32_t lf_compare_and_write_max(const struct lf_lu *lu)
+{
+	return lf_min((uint32_t)LF_SCRATCH_BYTES >> lu->block_shift, UINT8_MAX);
+}
+
 /* primary.c */
 void lf_test_unit_ready(struct lf_lu *lu, struct lf_request *request);
 void lf_request_sense(struct lf_lu *lu, struct lf_request *request);
@@ -48,6 +54,9 @@ void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request);
 /* disk_verify.c */
 void lf_disk_verify(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_write_and_verify(struct lf_lu *lu, struct lf_request *request);
+/* disk_atomic.c */
+void lf_compare_and_write(struct lf_lu *lu, struct lf_request *request);
+void lf_orwrite(struct lf_lu *lu, struct lf_request *request);
 /* disk_provisioning.c */
 void lf_unmap(struct lf_lu *lu, struct lf_request *request);
 void lf_write_same(struct lf_lu *lu, struct lf_request *request);
@@ -60,6 +69,10 @@ void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
  */
 bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_verify_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+bool lf_compare_and_write_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+
+/* What the command writes has to be stable before its status: FUA, or the write cache is off. */
+bool lf_wants_stable(const struct lf_lu *lu, const struct lf_request *request);
 
 /* Exactly that is what the transport said would come; else false, and CHECK CONDITION is set. */
 bool lf_data_length_is(struct lf_request *request, uint64_t length_bytes);

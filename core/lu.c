@@ -290,8 +290,6 @@ void lf_lu_submit_io(struct lf_lu *lu, struct lf_request *request)
 {
 	lf_check_io(lu, request);
 	request->io.error = LF_OK;
-	if (!lf_atomic_load_u32(&lu->write_cache)) /* changed only while no command runs */
-		request->io.fua = true;
 	lu->ops->submit(lu->store, &request->io);
 }
 

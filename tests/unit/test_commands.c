@@ -115,6 +115,18 @@ static const struct refusal {
 	{"FUA of WRITE AND VERIFY", 12, {0xae, 0x08}, FIELD(1, 3)},
 	{"WRITE AND VERIFY (10) over the end", 10, {0x2e, 0, 0, 0, 0xff, 0xff, [8] = 2}, RANGE(0x10000)},
 	{"WRITE AND VERIFY (16) too long", 16, {0x8e, [10] = 1}, FIELD(10, LF_NO_BIT)},
+	{"COMPARE AND WRITE of too much", 16, {0x89, [13] = 129}, FIELD(13, LF_NO_BIT)},
+	{"COMPARE AND WRITE over the end", 16, {0x89, [8] = 0xff, [9] = 0xff, [13] = 2}, RANGE(0x10000)},
+	{"COMPARE AND WRITE with half its data", 16, {0x89, [13] = 1}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0,
+		512},
+	{"COMPARE AND WRITE with more than its data", 16, {0x89, [13] = 1}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0,
+		0, 1536},
+	{"COMPARE AND WRITE without its data", 16, {0x89, [13] = 1}, PLAIN(5, 0x0e, 3)},
+	{"WRPROTECT of COMPARE AND WRITE", 16, {0x89, 0x20}, FIELD(1, 5)},
+	{"a reserved byte of COMPARE AND WRITE", 16, {0x89, [12] = 0x01}, FIELD(12, 0)},
+	{"ORPROTECT", 16, {0x8b, 0xe0}, FIELD(1, 7)},
+	{"ORWRITE over the end", 16, {0x8b, [8] = 0xff, [9] = 0xff, [13] = 2}, RANGE(0x10000)},
+	{"ORWRITE too long", 16, {0x8b, [12] = 0x20, [13] = 0x01}, FIELD(10, LF_NO_BIT)},
 	{"VERIFY without its data", 10, {0x2f, 0x02, [8] = 1}, PLAIN(5, 0x0e, 3)},
 	{"VERIFY with too little data", 16, {0x8f, 0x02, [13] = 2}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0,
 		1023},
@@ -352,7 +364,7 @@ TEST(block_limits_and_provisioning)
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
 	const uint8_t *data = stage->data;
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0xb0, 0, 255, 0), 0);
-	CHECK(memcmp(data, "\x00\xb0\x00\x3c\x01\x00\x00\x08", 8) == 0);
+	CHECK(memcmp(data, "\x00\xb0\x00\x3c\x01\x80\x00\x08", 8) == 0);
 	CHECK_EQ(lf_get_be32(data + 8), 8192);
 	CHECK_EQ(lf_get_be32(data + 12), 2048);
 	CHECK_EQ(lf_get_be32(data + 16), 0);

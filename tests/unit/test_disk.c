@@ -213,6 +213,32 @@ TEST(fua_is_honest)
 	}
 }
 
+TEST(without_a_write_cache_every_write_is_stable)
+{
+	BOTH_MODES(mode)
+	{
+		struct stage *stage = stage_open(mode);
+		lf_atomic_store_u32(&stage->lu->write_cache, 0);
+		CHECK_EQ(transfer(stage, 0x0a, 0, 8, 1, LF_DIRECTION_OUT, 512), 0);
+		CHECK(is_op(stage, 0, LF_OP_WRITE, true, 8 * 512, 512));
+		memset(stage->data, 0, 1024);
+		CHECK_EQ(transfer(stage, 0x89, 0, 3, 1, LF_DIRECTION_OUT, 1024), 0);
+		CHECK(is_op(stage, 2, LF_OP_WRITE, true, 3 * 512, 512));
+		stage_forget_ops(stage);
+		CHECK_EQ(transfer(stage, 0x41, 0, 3, 2, LF_DIRECTION_OUT, 512), 0);
+		CHECK(is_op(stage, 0, LF_OP_ZERO, false, 3 * 512, 1024));
+		CHECK(is_op(stage, 1, LF_OP_FLUSH, false, 0, 0));
+		CHECK_EQ(transfer(stage, 0x8b, 0, 3, 1, LF_DIRECTION_OUT, 512), 0);
+		CHECK(is_op(stage, 4, LF_OP_FLUSH, false, 0, 0));
+		CHECK_EQ(transfer(stage, 0x35, 0, 0, 0, LF_DIRECTION_NONE, 0), 0);
+		CHECK_EQ(stage->store.op_count, 6);
+		stage_fail(stage, 2, LF_E_IO); /* the flush after a WRITE SAME */
+		CHECK_EQ(transfer(stage, 0x41, 0, 3, 2, LF_DIRECTION_OUT, 512), LF_SENSE(3, 0x0c, 0));
+		CHECK_EQ(stage->command.request.sense[0], 0x70);
+		stage_close(stage);
+	}
+}
+
 TEST(six_byte_forms_have_no_fua)
 {
 	struct lf_store_info info = stage_info();
@@ -404,6 +430,13 @@ TEST(unmap_takes_every_range)
 		CHECK_EQ(stage->store.op_count, 2);
 		CHECK(is_op(stage, 0, LF_OP_UNMAP, false, 3 * 512, 5 * 512));
 		CHECK(is_op(stage, 1, LF_OP_UNMAP, false, 0xffff * 512ull, 512));
+		lf_atomic_store_u32(&stage->lu->write_cache, 0);
+		for (uint32_t i = 0; i < 2; i++) {
+			stage_forget_ops(stage);
+			CHECK_EQ(unmap(stage, 8 + 5 * 16), 0);
+			CHECK_EQ(stage->store.op_count, 3);
+			CHECK(is_op(stage, 2, LF_OP_FLUSH, false, 0, 0));
+		}
 		stage_fail(stage, 2, LF_E_IO);
 		CHECK_EQ(unmap(stage, 8 + 5 * 16), LF_SENSE(3, 0x0c, 0));
 		CHECK_EQ(lf_get_be32(stage->command.request.sense + 3), 0xffff);

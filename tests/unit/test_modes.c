@@ -212,7 +212,7 @@ TEST(without_the_write_cache_every_write_is_stable)
 		CHECK_EQ(stage->store.ops[1].fua, true);
 		memset(stage->data, 0, 512);
 		CHECK_EQ(RUN_OUT(stage, 512, 0x41, 0, 0, 0, 0, 0, 0, 0, 8, 0), 0);
-		CHECK_EQ(stage->store.ops[2].fua, true);
+		CHECK_EQ(stage->store.ops[3].op, LF_OP_FLUSH); /* one for all of its steps */
 		stage_forget_ops(stage);
 		CHECK_EQ(SELECT(stage, caching_on), 0);
 		CHECK_EQ(write_block(stage), 0);
