@@ -373,6 +373,7 @@ void lf_sense_not_ready(struct lf_request *request);
 void lf_sense_removal_prevented(struct lf_request *request);    /* 05/53/02 */
 void lf_sense_saving_not_supported(struct lf_request *request); /* 05/39/00 */
 void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
+void lf_sense_data_spoiled(struct lf_request *request);         /* 0B/47/05: it was damaged on the way */
 /* 0E/1D/00; INFORMATION says how many bytes after the first compared one the first difference is. */
 void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes);
 /*

@@ -67,6 +67,9 @@ struct lf_request {
 	const struct lf_segment *segments; /* borrowed until done */
 	uint32_t segment_count;
 	uint64_t data_length;
+	/* In, at submit: data was lost or damaged on the way. The command ends with 0B/47/05 and changes
+	 * nothing. */
+	bool data_spoiled;
 
 	/* Out, at done. */
 	uint8_t status;       /* enum lf_status */

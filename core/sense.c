@@ -198,6 +198,11 @@ void lf_sense_data_length(struct lf_request *request)
 	lf_sense_set(request, LF_SENSE(0x5, 0x0e, 0x03));
 }
 
+void lf_sense_data_spoiled(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0xb, 0x47, 0x05)); /* RFC 7143 11.4.7.2 has it so, too */
+}
+
 /*
  * Which sense an initiator acts rightly on:
  * - a medium that fails, or was cut short, is MEDIUM ERROR: not retried for long, and the LBA is named;

@@ -105,6 +105,7 @@ bool lf_begin(struct lf_request *request)
 	request->direction = LF_DIRECTION_NONE;
 	request->data_wanted = 0;
 	request->data_length = 0;
+	request->data_spoiled = false;
 	request->step = 0;
 	request->scratch = NULL;
 
@@ -173,6 +174,11 @@ void lf_run(struct lf_request *request)
 		break;
 	}
 	if (lf_medium_was_changed(request)) {
+		lf_finish(request);
+		return;
+	}
+	if (request->data_spoiled) {
+		lf_sense_data_spoiled(request);
 		lf_finish(request);
 		return;
 	}

@@ -487,3 +487,25 @@ TEST(storm_of_threads_resets_and_departures)
 	}
 	stage_close(stage);
 }
+
+/* ---- Data that was damaged on the way ---- */
+
+TEST(core_spoiled_data_is_not_written)
+{
+	struct stage *stage = stage_open();
+
+	/* All of it is there, or nothing: the edge says that it is wrong, and the store is not asked. */
+	for (int whole = 0; whole < 2; whole++) {
+		struct command *command = begin(stage, stage->nexus, 0, 0x2a, 8, LF_TASK_SIMPLE);
+		CHECK(command->begun);
+		CHECK(!command->request.data_spoiled);
+		command->request.data_spoiled = true;
+		submit(command, whole);
+		CHECK_EQ(command->ended, 1);
+		CHECK_EQ(command->request.status, LF_STATUS_CHECK_CONDITION);
+		CHECK_EQ(sense_of(command), 0xb4705);
+		CHECK_EQ(command->request.data_moved, 0);
+		free(command);
+	}
+	stage_close(stage);
+}
