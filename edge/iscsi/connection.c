@@ -296,7 +296,11 @@ static void leave_logins(struct iscsi_connection *connection)
 
 void lf_iscsi_connection_full_feature(struct iscsi_connection *connection)
 {
+	const uint32_t *value = connection->login.negotiation.value;
+
 	connection->phase = ISCSI_PHASE_FULL;
+	connection->header_digest = value[ISCSI_HEADER_DIGEST] != 0;
+	connection->data_digest = value[ISCSI_DATA_DIGEST] != 0;
 	leave_logins(connection);
 	lf_iscsi_login_fini(&connection->login);
 	set_timer(connection, connection->iscsi->silence_ms);
@@ -344,6 +348,13 @@ void lf_iscsi_protocol_error(
 	if (connection->phase == ISCSI_PHASE_FULL)
 		lf_iscsi_reject(connection, bhs, ISCSI_REJECT_PROTOCOL);
 	lf_iscsi_connection_end(connection, ISCSI_CLOSE_PROTOCOL);
+}
+
+void lf_iscsi_count_digest_error(
+	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_digest what)
+{
+	lf_trace_iscsi_digest_error(connection->id, iscsi_opcode(bhs), what, 0);
+	lf_atomic_add_relaxed_u64(&connection->iscsi->digest_errors[what], 1);
 }
 
 /* The last thing of a connection: the core has nothing of it, nobody else knows it. */

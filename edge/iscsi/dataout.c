@@ -201,20 +201,18 @@ static enum iscsi_error_reason check_data_out(const struct iscsi_task *task, con
 	return 0;
 }
 
-/*
- * Data is missing or not what was asked for. At error recovery level 0 it is not asked for again (7.7, 7.8):
- * the task fails, once all that was announced is in (11.17), in the core's words for a command without its
- * data.
- */
-static void spoil(struct iscsi_task *task, const uint8_t *bhs, enum iscsi_error_reason reason)
+void lf_iscsi_task_spoil(struct iscsi_task *task)
 {
-	struct iscsi_connection *connection = task->connection;
-
 	task->spoiled = true;
 	if (lf_link_in_list(&task->solicit_link))
 		lf_list_remove(&task->solicit_link);
-	lf_trace_iscsi_protocol_error(connection->id, ISCSI_DATA_OUT, reason, 0);
-	lf_iscsi_reject(connection, bhs, ISCSI_REJECT_PROTOCOL);
+}
+
+static void refuse_data(struct iscsi_task *task, const uint8_t *bhs, enum iscsi_error_reason reason)
+{
+	lf_trace_iscsi_protocol_error(task->connection->id, ISCSI_DATA_OUT, reason, 0);
+	lf_iscsi_reject(task->connection, bhs, ISCSI_REJECT_PROTOCOL);
+	lf_iscsi_task_spoil(task);
 }
 
 void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs)
@@ -228,7 +226,7 @@ void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs)
 	if (task->state == ISCSI_TASK_BEGUN && !task->spoiled) {
 		reason = check_data_out(task, bhs);
 		if (reason != 0)
-			spoil(task, bhs, reason);
+			refuse_data(task, bhs, reason);
 	} else if (!lf_iscsi_task_data_open(task)) {
 		return;
 	}

@@ -6,6 +6,7 @@
 
 #include <sys/uio.h>
 
+#include "edge/iscsi/digest.h"
 #include "edge/iscsi/iscsi.h"
 #include "edge/iscsi/login.h"
 #include "edge/iscsi/pdu.h"
@@ -189,6 +190,7 @@ enum iscsi_close_reason {
 	ISCSI_CLOSE_STOP,
 	ISCSI_CLOSE_NO_MEMORY,
 	ISCSI_CLOSE_ROOM,
+	ISCSI_CLOSE_DIGEST,
 };
 
 /* What was wrong: the reason field of iscsi_protocol_error. */
@@ -203,16 +205,21 @@ enum iscsi_error_reason {
 	ISCSI_ERROR_DATA_FINAL,
 };
 
+enum iscsi_digest { ISCSI_DIGEST_HEADER, ISCSI_DIGEST_DATA };
+
 struct iscsi_receive {
 	uint8_t *buffer;
 	uint32_t start, end;
 	enum { ISCSI_AT_HEADER, ISCSI_AT_DATA, ISCSI_AT_TRAILER } at;
 	enum iscsi_sink sink;
-	struct iscsi_task *task; /* whose data comes in; NULL once the task is gone: thrown away */
-	bool data_final;         /* of that Data-Out */
-	uint32_t data_left;      /* of the data segment */
-	uint32_t trailer_left;   /* padding and digest */
-	uint64_t bytes;          /* ever received */
+	struct iscsi_task *task;       /* whose data comes in; NULL once the task is gone: thrown away */
+	bool data_final;               /* of that Data-Out */
+	uint32_t data_left;            /* of the data segment */
+	uint32_t data_pad;             /* behind the data segment */
+	bool digested;                 /* and then a digest */
+	uint32_t crc;                  /* of the data so far, when it is */
+	uint8_t bhs[ISCSI_BHS_LENGTH]; /* of that PDU, for a Reject, likewise */
+	uint64_t bytes;                /* ever received */
 };
 
 struct iscsi_connection {
@@ -237,6 +244,7 @@ struct iscsi_connection {
 	bool pinged;
 
 	struct iscsi_receive receive;
+	bool header_digest, data_digest; /* both ways, from the full feature phase on */
 	uint32_t exp_cmd_sn, stat_sn, max_cmd_sn_told;
 	struct iscsi_login login;
 	uint8_t login_request[ISCSI_BHS_LENGTH]; /* the one that waits for an older session's end */
@@ -309,6 +317,7 @@ struct lf_iscsi {
 	uint32_t portal_count;
 	uint64_t next_connection_id; /* the accepting loop's */
 	uint64_t rest_logged_ns;     /* likewise: when the want of descriptors was last spoken of; 0: never */
+	uint64_t digest_errors[2];   /* by enum iscsi_digest; relaxed, like every count of what went wrong */
 
 	struct lf_lock lock;
 	struct lf_link sessions; /* under the lock, down to stops_left */
@@ -350,6 +359,9 @@ void lf_iscsi_connection_end(struct iscsi_connection *connection, enum iscsi_clo
 /* A protocol error with no way on at error recovery level 0: Reject, then the end. */
 void lf_iscsi_protocol_error(
 	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_error_reason reason);
+/* A PDU whose digest is wrong: counted, and traced. */
+void lf_iscsi_count_digest_error(
+	struct iscsi_connection *connection, const uint8_t *bhs, enum iscsi_digest what);
 /* Asks the loop for what the phase wants to know of the socket. */
 void lf_iscsi_connection_watch(struct iscsi_connection *connection);
 void lf_iscsi_connection_full_feature(struct iscsi_connection *connection);
@@ -425,6 +437,11 @@ void lf_iscsi_gather(struct iscsi_task *task, uint32_t immediate_length);
 bool lf_iscsi_task_take_memory(struct iscsi_task *task);
 void lf_iscsi_data_out(struct iscsi_connection *connection, const uint8_t *bhs);
 void lf_iscsi_data_end(struct iscsi_connection *connection);
+/*
+ * Data of the task is missing or not what was asked for. At error recovery level 0 it is not asked for again
+ * (7.7, 7.8): the task fails, once all that was announced is in.
+ */
+void lf_iscsi_task_spoil(struct iscsi_task *task);
 uint32_t lf_iscsi_task_vectors(
 	const struct iscsi_task *task, uint64_t offset, uint32_t length, struct iovec *vector, uint32_t most);
 bool lf_iscsi_task_data_open(const struct iscsi_task *task);

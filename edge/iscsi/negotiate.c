@@ -9,6 +9,7 @@ enum key_kind {
 	KEY_OR,       /* Yes when one says so */
 	KEY_DECLARED, /* a number that the initiator states; no answer */
 	KEY_NOTED,    /* text that the initiator states; no answer */
+	KEY_DIGEST,   /* a list, of which we take the first that we know */
 	KEY_CHOICE,   /* a list, of which we take one word */
 	KEY_MARKER,   /* gone since RFC 7143 13.25 */
 	KEY_INTERVAL, /* likewise */
@@ -31,8 +32,8 @@ struct key {
 #define NO_PARAMETER ISCSI_PARAMETERS
 
 static const struct key keys[] = {
-	{"HeaderDigest", KEY_CHOICE, false, NO_PARAMETER, 0, 0, 0, 0, "None"},
-	{"DataDigest", KEY_CHOICE, false, NO_PARAMETER, 0, 0, 0, 0, "None"},
+	{"HeaderDigest", KEY_DIGEST, false, ISCSI_HEADER_DIGEST, 0, 1, 0, 0, NULL},
+	{"DataDigest", KEY_DIGEST, false, ISCSI_DATA_DIGEST, 0, 1, 0, 0, NULL},
 	{"TaskReporting", KEY_CHOICE, true, NO_PARAMETER, 0, 0, 0, 0, "RFC3720"},
 	{"MaxConnections", KEY_MINIMUM, true, ISCSI_MAX_CONNECTIONS, 1, 65535, 1, 1, NULL},
 	{"InitialR2T", KEY_OR, true, ISCSI_INITIAL_R2T, 0, 1, 1, 0, NULL},
@@ -146,6 +147,18 @@ static void negotiate_boolean(struct iscsi_negotiation *negotiation, const struc
 	lf_iscsi_text_put(answer, key->name, result ? "Yes" : "No");
 }
 
+/* The initiator's order counts: 6.2.1 */
+static void negotiate_digest(struct iscsi_negotiation *negotiation, const struct key *key, const char *value,
+	struct iscsi_text *answer)
+{
+	static const char *const digests[] = {"None", "CRC32C"};
+	int chosen = lf_iscsi_text_list_first(value, digests, lf_count_of(digests));
+
+	if (chosen >= 0)
+		negotiation->value[key->parameter] = (uint32_t)chosen;
+	lf_iscsi_text_put(answer, key->name, chosen >= 0 ? digests[chosen] : "Reject");
+}
+
 static void negotiate_key(struct iscsi_negotiation *negotiation, const struct key *key, const char *value,
 	struct iscsi_text *answer)
 {
@@ -158,6 +171,9 @@ static void negotiate_key(struct iscsi_negotiation *negotiation, const struct ke
 	case KEY_AND:
 	case KEY_OR:
 		negotiate_boolean(negotiation, key, value, answer);
+		break;
+	case KEY_DIGEST:
+		negotiate_digest(negotiation, key, value, answer);
 		break;
 	case KEY_CHOICE:
 		lf_iscsi_text_put(answer, key->name,

@@ -56,6 +56,7 @@ enum iscsi_opcode {
 
 /* Reject reasons: 11.17.1 */
 enum iscsi_reject_reason {
+	ISCSI_REJECT_DATA_DIGEST = 0x02,
 	ISCSI_REJECT_SNACK = 0x03,
 	ISCSI_REJECT_PROTOCOL = 0x04,
 	ISCSI_REJECT_NOT_SUPPORTED = 0x05,

@@ -6,28 +6,37 @@
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
-/* The one place that knows which digests there are; both are None so far (RFC 7143 13.1). */
-static uint32_t header_digest_length(const struct iscsi_connection *connection)
-{
-	(void)connection;
-	return 0;
-}
-
-static uint32_t data_digest_length(const struct iscsi_connection *connection, uint32_t data_length)
-{
-	(void)connection;
-	(void)data_length;
-	return 0;
-}
-
 static uint32_t header_length(const struct iscsi_connection *connection, const uint8_t *bhs)
 {
-	return ISCSI_BHS_LENGTH + iscsi_ahs_length(bhs) + header_digest_length(connection);
+	return ISCSI_BHS_LENGTH + iscsi_ahs_length(bhs) +
+	       (connection->header_digest ? ISCSI_DIGEST_LENGTH : 0);
 }
 
+/* Behind a data segment; where there is none there is no digest either (RFC 7143 11.1). */
 static uint32_t trailer_length(const struct iscsi_connection *connection, uint32_t data_length)
 {
-	return iscsi_pad(data_length) + data_digest_length(connection, data_length);
+	bool digested = connection->data_digest && data_length > 0;
+
+	return iscsi_pad(data_length) + (digested ? ISCSI_DIGEST_LENGTH : 0);
+}
+
+/* Nothing of a wrong header can be believed, not even where the next one begins: the end (7.7). */
+static bool header_is_right(struct iscsi_connection *connection, const uint8_t *bhs)
+{
+	uint32_t length = ISCSI_BHS_LENGTH + iscsi_ahs_length(bhs);
+
+	if (!connection->header_digest ||
+		iscsi_digest_is(bhs + length, lf_iscsi_crc(ISCSI_CRC_START, bhs, length)))
+		return true;
+	lf_iscsi_count_digest_error(connection, bhs, ISCSI_DIGEST_HEADER);
+	lf_iscsi_connection_end(connection, ISCSI_CLOSE_DIGEST);
+	return false;
+}
+
+static void refuse_data(struct iscsi_connection *connection, const uint8_t *bhs)
+{
+	lf_iscsi_count_digest_error(connection, bhs, ISCSI_DIGEST_DATA);
+	lf_iscsi_reject(connection, bhs, ISCSI_REJECT_DATA_DIGEST);
 }
 
 /* Something must go out before the next PDU is taken: backpressure is TCP's then. */
@@ -84,6 +93,28 @@ static void dispatch_streamed(struct iscsi_connection *connection, const uint8_t
 		lf_iscsi_data_out(connection, bhs);
 }
 
+static bool whole_data_is_right(
+	const struct iscsi_connection *connection, const uint8_t *data, uint32_t length)
+{
+	uint32_t padded = length + iscsi_pad(length);
+
+	return !connection->data_digest || length == 0 ||
+	       iscsi_digest_is(data + padded, lf_iscsi_crc(ISCSI_CRC_START, data, padded));
+}
+
+static void begin_data(struct iscsi_connection *connection, const uint8_t *bhs, uint32_t length)
+{
+	struct iscsi_receive *receive = &connection->receive;
+
+	receive->at = ISCSI_AT_DATA;
+	receive->data_left = length;
+	receive->data_pad = iscsi_pad(length);
+	receive->digested = connection->data_digest && length > 0;
+	receive->crc = ISCSI_CRC_START;
+	if (receive->digested)
+		memcpy(receive->bhs, bhs, ISCSI_BHS_LENGTH);
+}
+
 /* At a header: false when more bytes are needed, or none are wanted now. */
 static bool step_header(struct iscsi_connection *connection)
 {
@@ -94,9 +125,11 @@ static bool step_header(struct iscsi_connection *connection)
 
 	if (available < ISCSI_BHS_LENGTH)
 		return false;
+	header = header_length(connection, bhs);
+	if (connection->header_digest && (available < header || !header_is_right(connection, bhs)))
+		return false;
 	opcode = iscsi_opcode(bhs);
 	length = iscsi_data_length(bhs);
-	header = header_length(connection, bhs);
 	if (length > (login ? ISCSI_LOGIN_TEXT_MAX : ISCSI_RECEIVE_DATA_MAX)) {
 		lf_iscsi_protocol_error(connection, bhs, ISCSI_ERROR_TOO_LONG);
 		return false;
@@ -115,16 +148,34 @@ static bool step_header(struct iscsi_connection *connection)
 			return false;
 		receive->start += total;
 		lf_trace_iscsi_pdu_in(connection->id, opcode, lf_get_be32(bhs + ISCSI_AT_ITT), length);
-		dispatch_whole(connection, bhs, bhs + header, length);
+		if (whole_data_is_right(connection, bhs + header, length))
+			dispatch_whole(connection, bhs, bhs + header, length);
+		else
+			refuse_data(connection, bhs);
 		return true;
 	}
 	receive->start += header;
-	receive->data_left = length;
-	receive->trailer_left = trailer_length(connection, length);
-	receive->at = ISCSI_AT_DATA;
+	begin_data(connection, bhs, length);
 	lf_trace_iscsi_pdu_in(connection->id, opcode, lf_get_be32(bhs + ISCSI_AT_ITT), length);
 	dispatch_streamed(connection, bhs);
 	return true;
+}
+
+/* Took bytes of the data segment off the wire, which are in the buffer or in the task's memory by now. */
+static void digest_data(struct iscsi_receive *receive, const void *bytes, size_t length)
+{
+	if (receive->digested)
+		receive->crc = lf_iscsi_crc(receive->crc, bytes, length);
+}
+
+static void digest_vectors(struct iscsi_receive *receive, const struct iovec *vector, size_t length)
+{
+	for (; length > 0; vector++) {
+		size_t here = lf_min(vector->iov_len, length);
+
+		digest_data(receive, vector->iov_base, here);
+		length -= here;
+	}
 }
 
 /* Of a data segment: what the buffer has of it. */
@@ -138,13 +189,15 @@ static bool step_data(struct iscsi_connection *connection)
 		struct iovec vector[ISCSI_SEGMENTS_MAX];
 		uint32_t count = lf_iscsi_task_vectors(
 			receive->task, receive->task->received, length, vector, lf_count_of(vector));
+		const uint8_t *at = from;
 
 		for (uint32_t i = 0; i < count; i++) {
-			memcpy(vector[i].iov_base, from, vector[i].iov_len);
-			from += vector[i].iov_len;
+			memcpy(vector[i].iov_base, at, vector[i].iov_len);
+			at += vector[i].iov_len;
 		}
 		receive->task->received += length;
 	}
+	digest_data(receive, from, length);
 	receive->start += length;
 	receive->data_left -= length;
 	if (receive->data_left > 0)
@@ -153,16 +206,32 @@ static bool step_data(struct iscsi_connection *connection)
 	return true;
 }
 
+/* The padding counts, too: 11.2.3 */
+static void check_data(struct iscsi_connection *connection, const uint8_t *trailer)
+{
+	struct iscsi_receive *receive = &connection->receive;
+	struct iscsi_task *task = receive->task;
+
+	digest_data(receive, trailer, receive->data_pad);
+	if (iscsi_digest_is(trailer + receive->data_pad, receive->crc))
+		return;
+	refuse_data(connection, receive->bhs);
+	if (task != NULL && task->state == ISCSI_TASK_BEGUN)
+		lf_iscsi_task_spoil(task);
+}
+
 static bool step_trailer(struct iscsi_connection *connection)
 {
 	struct iscsi_receive *receive = &connection->receive;
-	uint32_t length = lf_min(receive->trailer_left, receive->end - receive->start);
+	const uint8_t *trailer = receive->buffer + receive->start;
+	uint32_t length = receive->data_pad + (receive->digested ? ISCSI_DIGEST_LENGTH : 0);
 
-	receive->start += length;
-	receive->trailer_left -= length;
-	if (receive->trailer_left > 0)
+	if (receive->end - receive->start < length)
 		return false;
+	receive->start += length;
 	receive->at = ISCSI_AT_HEADER;
+	if (receive->digested)
+		check_data(connection, trailer);
 	if (receive->task != NULL)
 		lf_iscsi_data_end(connection);
 	return true;
@@ -220,6 +289,7 @@ void lf_iscsi_receive(struct iscsi_connection *connection)
 	if (direct > 0) {
 		uint32_t took = lf_min(direct, (uint32_t)got);
 
+		digest_vectors(receive, vector, took);
 		receive->task->received += took;
 		receive->data_left -= took;
 		got -= took;

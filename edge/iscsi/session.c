@@ -241,8 +241,8 @@ enum iscsi_sn_verdict lf_iscsi_take_cmd_sn(struct iscsi_connection *connection, 
 	if (ahead < 0 || iscsi_sn_diff(cmd_sn, lf_iscsi_max_cmd_sn(connection)) > 0)
 		return ISCSI_SN_IGNORE;
 	/*
-	 * On one connection commands are sent in order (4.2.2.1, a MUST), and without digests none is lost:
-	 * what is missing will never come.
+	 * On one connection commands are sent in order (4.2.2.1, a MUST). What is missing was never sent, or
+	 * had a wrong digest, and at error recovery level 0 it is not sent again: it will never come.
 	 */
 	if (ahead > 0)
 		return ISCSI_SN_GAP;

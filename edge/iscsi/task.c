@@ -225,6 +225,7 @@ void lf_iscsi_task_submit(struct iscsi_task *task, uint64_t data_length)
 	request->segments = task->segments;
 	request->segment_count = task->segment_count;
 	request->data_length = data_length;
+	request->data_spoiled = request->direction == LF_DIRECTION_OUT && data_length < task->need;
 	lf_submit(request);
 }
 

@@ -143,23 +143,34 @@ bool lf_iscsi_text_number(const char *value, uint32_t *number)
 	return true;
 }
 
-bool lf_iscsi_text_list_has(const char *list, const char *word)
+/* Whether the list's first item is the word. */
+static bool item_is(const char *list, const char *word)
+{
+	while (*word != '\0' && *list == *word) {
+		list++;
+		word++;
+	}
+	return *word == '\0' && (*list == ',' || *list == '\0');
+}
+
+int lf_iscsi_text_list_first(const char *list, const char *const *words, size_t count)
 {
 	while (*list != '\0') {
-		const char *at = word;
-
-		while (*at != '\0' && *list == *at) {
-			list++;
-			at++;
+		for (size_t i = 0; i < count; i++) {
+			if (item_is(list, words[i]))
+				return (int)i;
 		}
-		if (*at == '\0' && (*list == ',' || *list == '\0'))
-			return true;
 		while (*list != '\0' && *list != ',')
 			list++;
 		if (*list == ',')
 			list++;
 	}
-	return false;
+	return -1;
+}
+
+bool lf_iscsi_text_list_has(const char *list, const char *word)
+{
+	return lf_iscsi_text_list_first(list, &word, 1) >= 0;
 }
 
 static char lower(char c)

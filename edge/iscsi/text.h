@@ -42,6 +42,8 @@ bool lf_iscsi_text_equal(const char *a, const char *b);
 bool lf_iscsi_text_number(const char *value, uint32_t *number);
 /* Whether a comma-separated list has the word. */
 bool lf_iscsi_text_list_has(const char *list, const char *word);
+/* The first item of a comma-separated list that is one of words: its index there, or -1. */
+int lf_iscsi_text_list_first(const char *list, const char *const *words, size_t count);
 /* An iSCSI name (4.2.7): "iqn.", "eui." or "naa." in front, permitted characters only, not too long. */
 bool lf_iscsi_name_valid(const char *name);
 /* Names are compared without regard to case: 4.2.7.2, stringprep. */

@@ -6,9 +6,10 @@
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
-/* Room that one PDU takes at most: a header, sense with its length; every segment of its data, and padding.
+/* Room that one PDU takes at most: header, sense with its length, padding, digests; every segment of its
+ * data.
  */
-#define PDU_BYTES   (ISCSI_BHS_LENGTH + 2 + LF_SENSE_MAX + 3)
+#define PDU_BYTES   (ISCSI_BHS_LENGTH + 2 + LF_SENSE_MAX + 3 + 2 * ISCSI_DIGEST_LENGTH)
 #define PDU_VECTORS (ISCSI_SEGMENTS_MAX + 2)
 
 /* ---- Replies ---- */
@@ -16,7 +17,7 @@
 struct iscsi_reply *lf_iscsi_reply_create(
 	struct iscsi_connection *connection, uint32_t opcode, uint32_t data_length)
 {
-	struct iscsi_reply *reply = lf_alloc(sizeof(*reply) + data_length + iscsi_pad(data_length));
+	struct iscsi_reply *reply = lf_alloc(sizeof(*reply) + data_length);
 
 	if (reply == NULL) {
 		lf_log(LF_LOG_ERROR, "iscsi: no memory for an answer: connection %llu is dropped",
@@ -69,22 +70,51 @@ static void add_vector(struct iscsi_batch *batch, void *base, size_t length)
 	batch->vector[batch->vector_count++] = (struct iovec){base, length};
 }
 
-static uint8_t *add_bytes(struct iscsi_batch *batch, uint32_t length)
+static uint8_t *take_bytes(struct iscsi_batch *batch, uint32_t length)
 {
 	uint8_t *at = batch->bytes + batch->used;
 
 	memset(at, 0, length);
 	batch->used += length;
+	return at;
+}
+
+static uint8_t *add_bytes(struct iscsi_batch *batch, uint32_t length)
+{
+	uint8_t *at = take_bytes(batch, length);
+
 	add_vector(batch, at, length);
 	return at;
 }
 
-static void add_pad(struct iscsi_batch *batch, uint32_t data_length)
+/* The header is whole, and was the last that went in. */
+static void add_header_digest(const struct iscsi_connection *connection, const uint8_t *bhs)
 {
-	static uint8_t zeros[4];
+	if (connection->header_digest)
+		iscsi_put_digest(add_bytes(connection->batch, ISCSI_DIGEST_LENGTH),
+			lf_iscsi_crc(ISCSI_CRC_START, bhs, ISCSI_BHS_LENGTH));
+}
 
-	if (iscsi_pad(data_length) > 0)
-		add_vector(batch, zeros, iscsi_pad(data_length));
+/* Behind data whose checksum so far is crc: the padding, which counts, too, and the digest. */
+static void add_trailer(struct iscsi_batch *batch, uint32_t length, bool digested, uint32_t crc)
+{
+	uint32_t pad = iscsi_pad(length);
+	uint8_t *trailer;
+
+	if (pad == 0 && !digested)
+		return;
+	trailer = add_bytes(batch, pad + (digested ? ISCSI_DIGEST_LENGTH : 0));
+	if (digested)
+		iscsi_put_digest(trailer + pad, lf_iscsi_crc(crc, trailer, pad));
+}
+
+/* A data segment that lies in one piece. */
+static void add_piece(struct iscsi_batch *batch, uint8_t *data, uint32_t length, bool digested)
+{
+	if (length == 0)
+		return;
+	add_vector(batch, data, length);
+	add_trailer(batch, length, digested, digested ? lf_iscsi_crc(ISCSI_CRC_START, data, length) : 0);
 }
 
 /* The serial numbers of the moment: 11.2 */
@@ -143,7 +173,7 @@ static void add_response(struct iscsi_connection *connection, struct iscsi_task 
 	struct iscsi_batch *batch = connection->batch;
 	uint32_t sense_length = task->request.sense_length;
 	uint32_t length = sense_length > 0 ? 2 + sense_length : 0;
-	uint8_t *bhs = add_bytes(batch, ISCSI_BHS_LENGTH + length + iscsi_pad(length));
+	uint8_t *bhs = add_bytes(batch, ISCSI_BHS_LENGTH);
 
 	bhs[0] = ISCSI_SCSI_RESPONSE;
 	bhs[ISCSI_AT_FLAGS] = ISCSI_FINAL;
@@ -153,15 +183,20 @@ static void add_response(struct iscsi_connection *connection, struct iscsi_task 
 	lf_put_be32(bhs + ISCSI_AT_DATA_SN, task->data_sn + task->r2t_next);
 	put_status(task, bhs);
 	stamp(connection, bhs, true);
+	add_header_digest(connection, bhs);
 	if (length > 0) {
-		lf_put_be16(bhs + ISCSI_BHS_LENGTH, sense_length);
-		memcpy(bhs + ISCSI_BHS_LENGTH + 2, task->request.sense, sense_length);
+		uint8_t *data = take_bytes(batch, length);
+
+		lf_put_be16(data, (uint16_t)sense_length);
+		memcpy(data + 2, task->request.sense, sense_length);
+		add_piece(batch, data, length, connection->data_digest);
 	}
 }
 
-static void add_data(
-	struct iscsi_batch *batch, const struct iscsi_task *task, uint64_t offset, uint32_t length)
+static void add_data(const struct iscsi_connection *connection, const struct iscsi_task *task,
+	uint64_t offset, uint32_t length)
 {
+	uint32_t crc = ISCSI_CRC_START, whole = length;
 	uint64_t begin = 0;
 
 	for (uint32_t i = 0; length > 0; i++) {
@@ -170,12 +205,17 @@ static void add_data(
 		if (offset < end) {
 			uint32_t here = (uint32_t)lf_min(end - offset, length);
 
-			add_vector(batch, (uint8_t *)task->segments[i].base + (offset - begin), here);
+			uint8_t *at = (uint8_t *)task->segments[i].base + (offset - begin);
+
+			add_vector(connection->batch, at, here);
+			if (connection->data_digest)
+				crc = lf_iscsi_crc(crc, at, here);
 			offset += here;
 			length -= here;
 		}
 		begin = end;
 	}
+	add_trailer(connection->batch, whole, connection->data_digest, crc);
 }
 
 /* One Data-In (11.7); the last one carries the status, which is good when there is data at all. */
@@ -204,8 +244,8 @@ static void add_data_in(struct iscsi_connection *connection, struct iscsi_task *
 	/* StatSN is reserved where there is no status: 11.7.6 */
 	if (!last)
 		lf_put_be32(bhs + ISCSI_AT_STAT_SN, 0);
-	add_data(connection->batch, task, task->sent, length);
-	add_pad(connection->batch, length);
+	add_header_digest(connection, bhs);
+	add_data(connection, task, task->sent, length);
 	task->sent += length;
 }
 
@@ -224,11 +264,14 @@ static bool add_task(struct iscsi_connection *connection, struct iscsi_task *tas
 static void add_reply(struct iscsi_connection *connection, struct iscsi_reply *reply)
 {
 	struct iscsi_batch *batch = connection->batch;
+	/* The last Login Response finds us in the full feature phase, and goes without digests yet: 13.1 */
+	bool login = iscsi_opcode(reply->bhs) == ISCSI_LOGIN_RESPONSE;
 
 	stamp(connection, reply->bhs, reply->takes_stat_sn);
 	add_vector(batch, reply->bhs, ISCSI_BHS_LENGTH);
-	if (reply->data_length > 0)
-		add_vector(batch, reply->data, reply->data_length + iscsi_pad(reply->data_length));
+	if (!login)
+		add_header_digest(connection, reply->bhs);
+	add_piece(batch, reply->data, reply->data_length, connection->data_digest && !login);
 }
 
 static void add_r2ts(struct iscsi_connection *connection)
@@ -242,6 +285,7 @@ static void add_r2ts(struct iscsi_connection *connection)
 		while (batch_has_room(connection->batch) && lf_iscsi_make_r2t(task, bhs)) {
 			stamp(connection, bhs, false);
 			memcpy(add_bytes(connection->batch, ISCSI_BHS_LENGTH), bhs, ISCSI_BHS_LENGTH);
+			add_header_digest(connection, bhs);
 		}
 		if (!batch_has_room(connection->batch))
 			return;

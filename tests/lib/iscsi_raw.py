@@ -16,6 +16,33 @@ INITIATOR = "iqn.2001-04.com.example:raw"
 TIMEOUT_S = 20
 
 
+def crc_table():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+CRC_TABLE = crc_table()
+
+
+def crc32c(data):
+    """The digest of RFC 7143 13.1, as it stands on the wire."""
+    crc = 0xffffffff
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
+    return struct.pack("<I", crc ^ 0xffffffff)
+
+
+def spoiled(data, bit=0):
+    """With one bit the other way."""
+    data = bytearray(data)
+    data[bit // 8] ^= 1 << bit % 8
+    return bytes(data)
+
+
 class Closed(Exception):
     """The target closed the connection."""
 
@@ -64,6 +91,7 @@ class Connection:
         self.cmd_sn, self.exp_stat_sn, self.next_itt, self.tsih, self.cid = 100, 0, 1, 0, 0
         self.max_cmd_sn = 100
         self.answers = {}
+        self.header_digest = self.data_digest = False
 
     def __enter__(self):
         return self
@@ -104,14 +132,31 @@ class Connection:
             header[at:at + len(value)] = value
         return bytes(header) + ahs + data + bytes(-len(data) % 4)
 
-    def send(self, opcode, flags=0x80, data=b"", ahs=b"", fields=None, length=None):
-        self.send_bytes(self.pdu(opcode, flags, data, ahs, fields, length))
+    def sealed(self, pdu, spoil=None):
+        """The PDU with the digests that were agreed on. spoil: "header" or "data", whose digest is to be wrong."""
+        split = 48 + pdu[4] * 4
+        header, data = pdu[:split], pdu[split:]
+        if self.header_digest:
+            header += spoiled(crc32c(header)) if spoil == "header" else crc32c(header)
+        if self.data_digest and data:
+            data += spoiled(crc32c(data), 31) if spoil == "data" else crc32c(data)
+        return header + data
+
+    def send(self, opcode, flags=0x80, data=b"", ahs=b"", fields=None, length=None, spoil=None):
+        self.send_bytes(self.sealed(self.pdu(opcode, flags, data, ahs, fields, length), spoil))
+
+    def receive_digested(self, length, digested):
+        data = self.receive_bytes(length)
+        if digested and data:
+            digest = self.receive_bytes(4)
+            assert digest == crc32c(data), "a digest of %s for %s" % (digest.hex(), crc32c(data).hex())
+        return data
 
     def receive(self):
-        header = self.receive_bytes(48)
+        header = self.receive_digested(48, self.header_digest)
+        assert header[4] == 0, "a target sends no additional headers"
         length = int.from_bytes(header[5:8], "big")
-        rest = self.receive_bytes(header[4] * 4 + length + -length % 4)
-        pdu = Pdu(header, rest[header[4] * 4:header[4] * 4 + length])
+        pdu = Pdu(header, self.receive_digested(length + -length % 4, self.data_digest)[:length])
         self.max_cmd_sn = pdu.max_cmd_sn
         if pdu.opcode not in (R2T, DATA_IN) or pdu.flags & 1:
             self.exp_stat_sn = pdu.stat_sn + 1
@@ -163,6 +208,9 @@ class Connection:
         pdu = self.expect(LOGIN_RESPONSE)
         pdu.login_status = int.from_bytes(pdu.header[36:38], "big")
         self.answers.update(pairs(pdu.data))
+        if pdu.login_status == 0 and pdu.flags & 0x83 == 0x83:
+            self.header_digest = self.answers.get("HeaderDigest") == "CRC32C"
+            self.data_digest = self.answers.get("DataDigest") == "CRC32C"
         return pdu
 
     def identity(self):
@@ -184,7 +232,7 @@ class Connection:
     # ---- Requests ----
 
     def command(self, cdb, read=0, write=0, data=b"", lun=0, final=True, immediate=False, ahs=b"", attribute=1,
-                fields=None, flags=0, itt=None):
+                fields=None, flags=0, itt=None, spoil=None):
         """A SCSI Command; returns its task tag."""
         itt = self.itt() if itt is None else itt
         flags |= (0x80 if final else 0) | (0x40 if read else 0) | (0x20 if write else 0) | attribute
@@ -192,17 +240,17 @@ class Connection:
                 16: struct.pack(">IIII", itt, write or read, self.number(immediate), self.exp_stat_sn),
                 32: cdb[:16].ljust(16, b"\0")}
         here.update(fields or {})
-        self.send(COMMAND | (0x40 if immediate else 0), flags, data, ahs, here)
+        self.send(COMMAND | (0x40 if immediate else 0), flags, data, ahs, here, spoil=spoil)
         return itt
 
-    def data_out(self, itt, offset, data, data_sn=0, ttt=NO_TAG, final=True, length=None):
-        self.send(DATA_OUT, 0x80 if final else 0, data, length=length,
+    def data_out(self, itt, offset, data, data_sn=0, ttt=NO_TAG, final=True, length=None, spoil=None):
+        self.send(DATA_OUT, 0x80 if final else 0, data, length=length, spoil=spoil,
                   fields={16: struct.pack(">II", itt, ttt), 28: struct.pack(">I", self.exp_stat_sn),
                           36: struct.pack(">II", data_sn, offset)})
 
-    def nop(self, data=b"", immediate=True):
+    def nop(self, data=b"", immediate=True, spoil=None):
         itt = self.itt()
-        self.send(NOP_OUT | (0x40 if immediate else 0), 0x80, data,
+        self.send(NOP_OUT | (0x40 if immediate else 0), 0x80, data, spoil=spoil,
                   fields={16: struct.pack(">IIII", itt, NO_TAG, self.number(immediate), self.exp_stat_sn)})
         return itt
 

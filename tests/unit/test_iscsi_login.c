@@ -330,9 +330,13 @@ static void key_answer(unsigned line, const char *key, const char *offer, const 
 
 TEST(iscsi_login_keys)
 {
-	KEY("HeaderDigest", "CRC32C,None", "None", -1, 0);
-	KEY("DataDigest", "None", "None", -1, 0);
-	KEY("DataDigest", "CRC32C", "Reject", -1, 0);
+	KEY("HeaderDigest", "CRC32C,None", "CRC32C", ISCSI_HEADER_DIGEST, 1);
+	KEY("HeaderDigest", "None,CRC32C", "None", ISCSI_HEADER_DIGEST, 0);
+	KEY("HeaderDigest", "X-sum,CRC32C", "CRC32C", ISCSI_HEADER_DIGEST, 1);
+	KEY("DataDigest", "None", "None", ISCSI_DATA_DIGEST, 0);
+	KEY("DataDigest", "CRC32C", "CRC32C", ISCSI_DATA_DIGEST, 1);
+	KEY("DataDigest", "CRC32", "Reject", ISCSI_DATA_DIGEST, 0);
+	KEY("DataDigest", "CRC32C2", "Reject", ISCSI_DATA_DIGEST, 0);
 	KEY("MaxConnections", "8", "1", ISCSI_MAX_CONNECTIONS, 1);
 	KEY("MaxConnections", "0", "Reject", ISCSI_MAX_CONNECTIONS, 1);
 	KEY("InitialR2T", "No", "No", ISCSI_INITIAL_R2T, 0);

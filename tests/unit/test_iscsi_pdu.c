@@ -2,6 +2,7 @@
 /* test_iscsi_pdu.c: iSCSI header fields, additional header segments, and the pool that data goes to. */
 #include <string.h>
 
+#include "edge/iscsi/digest.h"
 #include "edge/iscsi/pdu.h"
 #include "edge/iscsi/pool.h"
 #include "tests/test.h"
@@ -190,4 +191,33 @@ TEST(iscsi_pool_random_walk)
 	for (uint32_t slot = 0; slot < 32; slot++)
 		lf_iscsi_pool_give(&pool, segments[slot], count[slot]);
 	lf_iscsi_pool_fini(&pool);
+}
+
+/* ---- Digests ---- */
+
+/* The examples of RFC 7143 A.4: zeros, ones, ascending, descending, and a READ(10). */
+TEST(iscsi_digests_of_the_standard)
+{
+	static const uint8_t read_10[48] = {
+		0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02};
+	static const uint8_t digests[][4] = {{0xaa, 0x36, 0x91, 0x8a}, {0x43, 0xab, 0xa8, 0x62},
+		{0x4e, 0x79, 0xdd, 0x46}, {0x5c, 0xdb, 0x3f, 0x11}};
+	uint8_t data[4][32];
+
+	for (uint32_t i = 0; i < 32; i++) {
+		data[0][i] = 0;
+		data[1][i] = 0xff;
+		data[2][i] = (uint8_t)i;
+		data[3][i] = (uint8_t)(31 - i);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		/* In one piece, and cut anywhere. */
+		for (uint32_t cut = 0; cut <= 32; cut++)
+			CHECK(iscsi_digest_is(
+				digests[i], lf_iscsi_crc(lf_iscsi_crc(ISCSI_CRC_START, data[i], cut),
+						    data[i] + cut, 32 - cut)));
+	}
+	CHECK(iscsi_digest_is(
+		(const uint8_t[]){0x56, 0x3a, 0x96, 0xd9}, lf_iscsi_crc(ISCSI_CRC_START, read_10, 48)));
+	CHECK(!iscsi_digest_is(digests[0], lf_iscsi_crc(ISCSI_CRC_START, data[1], 32)));
 }

@@ -140,3 +140,14 @@ TEST(iscsi_names)
 	CHECK(lf_iscsi_name_equal("iqn.A:b", "IQN.a:B"));
 	CHECK(!lf_iscsi_name_equal("iqn.a", "iqn.ab"));
 }
+
+TEST(iscsi_text_first_of_a_list)
+{
+	static const char *const words[] = {"None", "CRC32C"};
+
+	CHECK_EQ(lf_iscsi_text_list_first("CRC32C,None", words, 2), 1);
+	CHECK_EQ(lf_iscsi_text_list_first("X-own,None,CRC32C", words, 2), 0);
+	CHECK_EQ(lf_iscsi_text_list_first(",,CRC32C", words, 2), 1);
+	CHECK_EQ(lf_iscsi_text_list_first("Non,CRC32CC,none", words, 2), -1);
+	CHECK_EQ(lf_iscsi_text_list_first("", words, 2), -1);
+}
