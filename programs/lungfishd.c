@@ -167,10 +167,11 @@ static bool listen_all(struct daemon *daemon)
 		const struct lf_daemon_portal *portal = &daemon->options.portals[i];
 		if (!listen_on(daemon, portal->host, portal->port, portal->tag, false))
 			return false;
-		if (lf_iscsi_portal(daemon->iscsi, i, &facts) && !facts.loopback_only)
+		if (!daemon->options.chap_file && lf_iscsi_portal(daemon->iscsi, i, &facts) &&
+			!facts.loopback_only)
 			lf_log(LF_LOG_WARNING,
 				"%s: others can reach this portal, and nobody is asked who he is: "
-				"whoever reaches it reads and writes every device",
+				"whoever reaches it reads and writes every device: see --chap-file",
 				facts.address);
 	}
 	return true;
@@ -193,6 +194,15 @@ static bool make_iscsi(struct daemon *daemon)
 	options.iqn = daemon->iqn;
 	options.loops = daemon->loops;
 	options.loop_count = daemon->loop_count;
+	options.memory_budget_bytes = daemon->options.memory_bytes;
+	options.sessions_max = daemon->options.sessions_max;
+	options.login_timeout_ms = daemon->options.login_timeout_ms;
+	options.silence_ms = daemon->options.idle_timeout_ms;
+	if (daemon->options.chap_file) {
+		options.secrets = lf_iscsi_secrets_read(daemon->options.chap_file, &message);
+		if (!options.secrets)
+			return fail("--chap-file", message.text);
+	}
 	daemon->iscsi = lf_iscsi_create(daemon->adapter, &options, &message);
 	if (!daemon->iscsi)
 		return fail(NULL, message.text);

@@ -19,6 +19,11 @@ struct lf_daemon_options {
 	const char *socket;    /* NULL: the default */
 	bool quiet, verbose, read_only;
 	uint32_t block_size;
+	const char *chap_file;     /* NULL: nobody is asked who he is */
+	uint32_t login_timeout_ms; /* this and the following, 0: the edge's default */
+	uint32_t idle_timeout_ms;
+	uint32_t sessions_max;
+	uint64_t memory_bytes;
 	char **images; /* of argv */
 	int image_count;
 };

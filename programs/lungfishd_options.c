@@ -14,14 +14,21 @@
 #define EXIT_BAD_USAGE 2
 #define DEFAULT_PORT   3260
 #define GO_ON          (-1)
+#define SECONDS_MOST   3600
+#define SESSIONS_MOST  4096
 
 enum option_id {
 	OPTION_BLOCK_SIZE = 1,
+	OPTION_CHAP_FILE,
 	OPTION_HELP,
+	OPTION_IDLE_TIMEOUT,
 	OPTION_IQN,
 	OPTION_ISCSI,
+	OPTION_LOGIN_TIMEOUT,
+	OPTION_MEMORY,
 	OPTION_QUIET,
 	OPTION_READ_ONLY,
+	OPTION_SESSIONS,
 	OPTION_SOCKET,
 	OPTION_VERBOSE,
 	OPTION_VERSION,
@@ -31,6 +38,13 @@ static const struct lf_option table[] = {
 	{OPTION_ISCSI, 0, "iscsi", "HOST:PORT[,TAG]", 1,
 		"a portal; port 0 takes a free one; may be repeated"},
 	{OPTION_IQN, 0, "iqn", "NAME", 1, "the target's iSCSI name"},
+	{OPTION_CHAP_FILE, 0, "chap-file", "FILE", 1,
+		"initiators have to prove who they are: NAME:SECRET lines"},
+	{OPTION_LOGIN_TIMEOUT, 0, "login-timeout", "SECONDS", 1, "for a login, from connect on; 10"},
+	{OPTION_IDLE_TIMEOUT, 0, "idle-timeout", "SECONDS", 1,
+		"an initiator silent for that long is asked, then dropped; 30"},
+	{OPTION_SESSIONS, 0, "sessions", "COUNT", 1, "iSCSI sessions at a time; 256"},
+	{OPTION_MEMORY, 0, "memory", "SIZE", 1, "for the data of all sessions; 256M, or 8M a processor"},
 	{OPTION_SOCKET, 0, "socket", "PATH", 1, "the control socket; else $LUNGFISH_SOCKET"},
 	{OPTION_READ_ONLY, 0, "read-only", NULL, 1, "nobody can write to the images named here"},
 	{OPTION_BLOCK_SIZE, 0, "block-size", "512|4096", 1,
@@ -113,6 +127,30 @@ static int take_portal(struct lf_daemon_options *options, const char *value)
 	return GO_ON;
 }
 
+/* Limits of the iSCSI side. */
+static int take_limit(struct lf_daemon_options *options, int option, const char *value)
+{
+	uint64_t number = 0;
+
+	if (option == OPTION_MEMORY) {
+		if (!lf_control_parse_size(value, &options->memory_bytes) || options->memory_bytes == 0)
+			return usage("--memory", "no size: as 64M or 1G");
+		return GO_ON;
+	}
+	if (!lf_control_parse_number(
+		    value, option == OPTION_SESSIONS ? SESSIONS_MOST : SECONDS_MOST, &number) ||
+		number == 0)
+		return usage(value, option == OPTION_SESSIONS ? "--sessions is a number from 1 to 4096"
+							      : "a timeout is from 1 to 3600 seconds");
+	if (option == OPTION_SESSIONS)
+		options->sessions_max = (uint32_t)number;
+	else if (option == OPTION_LOGIN_TIMEOUT)
+		options->login_timeout_ms = (uint32_t)number * 1000;
+	else
+		options->idle_timeout_ms = (uint32_t)number * 1000;
+	return GO_ON;
+}
+
 static int take_option(struct lf_daemon_options *options, int option, const char *value)
 {
 	uint64_t size;
@@ -123,6 +161,14 @@ static int take_option(struct lf_daemon_options *options, int option, const char
 	case OPTION_IQN:
 		options->iqn = value;
 		break;
+	case OPTION_CHAP_FILE:
+		options->chap_file = value;
+		break;
+	case OPTION_LOGIN_TIMEOUT:
+	case OPTION_IDLE_TIMEOUT:
+	case OPTION_SESSIONS:
+	case OPTION_MEMORY:
+		return take_limit(options, option, value);
 	case OPTION_SOCKET:
 		options->socket = value;
 		break;

@@ -23,6 +23,11 @@ static void refuse(struct iscsi_connection *connection)
 	uint32_t status = connection->login.refusal;
 
 	lf_trace_iscsi_login_refused(connection->id, status >> 8, status & 0xff, 0);
+	lf_atomic_add_relaxed_u64(&connection->iscsi->logins_refused, 1);
+	if (status == ISCSI_LOGIN_NOT_AUTHENTICATED) {
+		lf_trace_iscsi_not_authenticated(connection->id, connection->login.chap.failure, 0, 0);
+		lf_atomic_add_relaxed_u64(&connection->iscsi->logins_unproven, 1);
+	}
 	send_answer(connection);
 	lf_iscsi_connection_end(connection, ISCSI_CLOSE_LOGIN_REFUSED);
 }

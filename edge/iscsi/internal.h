@@ -317,7 +317,9 @@ struct lf_iscsi {
 	uint32_t portal_count;
 	uint64_t next_connection_id; /* the accepting loop's */
 	uint64_t rest_logged_ns;     /* likewise: when the want of descriptors was last spoken of; 0: never */
-	uint64_t digest_errors[2];   /* by enum iscsi_digest; relaxed, like every count of what went wrong */
+	struct iscsi_authority *authority;        /* NULL: nobody is asked who he is */
+	uint64_t logins_refused, logins_unproven; /* of which: for want of a proof */
+	uint64_t digest_errors[2]; /* by enum iscsi_digest; relaxed, like every count of what went wrong */
 
 	struct lf_lock lock;
 	struct lf_link sessions; /* under the lock, down to stops_left */

@@ -60,35 +60,44 @@ static bool lanes_init(
 	return false;
 }
 
-struct lf_iscsi *lf_iscsi_create(
-	struct lf_adapter *adapter, const struct lf_iscsi_options *options, struct lf_message *message)
+static void take_options(struct lf_iscsi *iscsi, const struct lf_iscsi_options *options)
 {
-	struct lf_iscsi *iscsi;
-
-	if (!lf_iscsi_name_valid(options->iqn)) {
-		lf_message_set(message,
-			"iscsi: %.60s is not an iSCSI name: write one like iqn.2026-01.org.example:disk",
-			options->iqn);
-		return NULL;
-	}
-	iscsi = lf_alloc(sizeof(*iscsi));
-	if (iscsi == NULL) {
-		lf_message_set(message, "iscsi: no memory");
-		return NULL;
-	}
-	iscsi->adapter = adapter;
 	memcpy(iscsi->iqn, options->iqn, strlen(options->iqn));
 	iscsi->target = options->target;
 	iscsi->sessions_max = options->sessions_max != 0 ? options->sessions_max : SESSIONS;
 	iscsi->login_timeout_ms =
 		options->login_timeout_ms != 0 ? options->login_timeout_ms : LOGIN_TIMEOUT_MS;
 	iscsi->silence_ms = options->silence_ms != 0 ? options->silence_ms : SILENCE_MS;
+}
+
+struct lf_iscsi *lf_iscsi_create(
+	struct lf_adapter *adapter, const struct lf_iscsi_options *options, struct lf_message *message)
+{
+	struct lf_iscsi *iscsi = NULL;
+
+	if (!lf_iscsi_name_valid(options->iqn))
+		lf_message_set(message,
+			"iscsi: %.60s is not an iSCSI name: write one like iqn.2026-01.org.example:disk",
+			options->iqn);
+	else if ((iscsi = lf_alloc(sizeof(*iscsi))) == NULL)
+		lf_message_set(message, "iscsi: no memory");
+	if (iscsi == NULL) {
+		lf_iscsi_secrets_free(options->secrets);
+		return NULL;
+	}
+	iscsi->adapter = adapter;
+	take_options(iscsi, options);
 	iscsi->stopped_post.run = node_stopped;
 	lf_lock_init(&iscsi->lock);
 	lf_list_init(&iscsi->sessions);
 	lf_list_init(&iscsi->discoveries);
 	lf_list_init(&iscsi->logins);
-	if (!lanes_init(iscsi, options, message)) {
+	if (options->secrets != NULL) {
+		iscsi->authority = lf_iscsi_authority_create(options->secrets);
+		if (iscsi->authority == NULL)
+			lf_message_set(message, "iscsi: no memory");
+	}
+	if ((options->secrets != NULL && iscsi->authority == NULL) || !lanes_init(iscsi, options, message)) {
 		lf_iscsi_destroy(iscsi);
 		return NULL;
 	}
@@ -180,6 +189,7 @@ void lf_iscsi_destroy(struct lf_iscsi *iscsi)
 	for (uint32_t i = 0; i < iscsi->lane_count; i++)
 		lf_iscsi_pool_fini(&iscsi->lanes[i].pool);
 	lf_free(iscsi->lanes);
+	lf_iscsi_authority_destroy(iscsi->authority);
 	lf_lock_fini(&iscsi->lock);
 	lf_free(iscsi);
 }

@@ -8,6 +8,15 @@
 
 struct lf_iscsi;
 
+/*
+ * CHAP secrets from a file of lines NAME:SECRET (initiators that may come; the secret begins behind the last
+ * colon), "mutual NAME:SECRET" (what we answer with), and # comments. NULL with a message: it cannot be read,
+ * or others can, a line is wrong, a secret has less than 12 bytes. May block.
+ */
+struct lf_iscsi_secrets;
+struct lf_iscsi_secrets *lf_iscsi_secrets_read(const char *path, struct lf_message *message);
+void lf_iscsi_secrets_free(struct lf_iscsi_secrets *secrets); /* wipes them; may be NULL */
+
 struct lf_iscsi_options {
 	const char *iqn;              /* the target's iSCSI name; copied */
 	uint32_t target;              /* the adapter's target behind it */
@@ -16,7 +25,8 @@ struct lf_iscsi_options {
 	uint64_t memory_budget_bytes; /* for all sessions' buffers together; 0: 256 MiB, or 8 MiB a loop */
 	uint32_t sessions_max;        /* 0: 256 */
 	uint32_t login_timeout_ms;    /* from accept to full feature phase; 0: 10000 */
-	uint32_t silence_ms;          /* after it a NOP-In asks, after another the end; 0: 30000 */
+	struct lf_iscsi_secrets *secrets; /* NULL: nobody is asked who he is. Else taken over, in any case */
+	uint32_t silence_ms;              /* after it a NOP-In asks, after another the end; 0: 30000 */
 };
 
 /* Before the loops run. NULL with a message: a bad name, no memory. */

@@ -8,6 +8,7 @@ enum identity_key { KEY_INITIATOR_NAME = 1, KEY_TARGET_NAME = 2, KEY_SESSION_TYP
 void lf_iscsi_login_init(struct iscsi_login *login, const struct iscsi_login_terms *terms)
 {
 	*login = (struct iscsi_login){.terms = terms};
+	lf_iscsi_chap_init(&login->chap, terms->authority);
 	lf_iscsi_negotiation_init(&login->negotiation);
 	lf_iscsi_text_init(&login->in, ISCSI_TEXT_MAX);
 	lf_iscsi_text_init(&login->out, ISCSI_TEXT_MAX);
@@ -15,6 +16,7 @@ void lf_iscsi_login_init(struct iscsi_login *login, const struct iscsi_login_ter
 
 void lf_iscsi_login_fini(struct iscsi_login *login)
 {
+	lf_iscsi_chap_fini(&login->chap);
 	lf_iscsi_text_fini(&login->in);
 	lf_iscsi_text_fini(&login->out);
 }
@@ -101,20 +103,36 @@ static uint32_t identity_pair(
 	return 0;
 }
 
-/*
- * The authentication step: the keys of the security stage (RFC 7143 12). None is the only method there is;
- * one with a dialogue of its own would answer here and hold back the way out of the stage until it is done.
- */
-static uint32_t security_pair(
-	struct iscsi_login *login, const struct iscsi_pair *pair, enum iscsi_login_status *status)
+/* The method of the security stage (RFC 7143 12): CHAP where there are secrets, None where there are none. */
+static bool choose_method(struct iscsi_login *login, const char *methods)
 {
-	if (login->stage != ISCSI_STAGE_SECURITY || !lf_iscsi_text_equal(pair->key, "AuthMethod"))
-		return 0;
-	if (lf_iscsi_text_list_has(pair->value, "None"))
-		lf_iscsi_text_put(&login->out, "AuthMethod", "None");
-	else
-		*status = ISCSI_LOGIN_NOT_AUTHENTICATED;
-	return KEY_AUTH_METHOD;
+	if (login->terms->authority != NULL)
+		return lf_iscsi_chap_choose(&login->chap, methods, &login->out);
+	if (!lf_iscsi_text_list_has(methods, "None"))
+		return false;
+	lf_iscsi_text_put(&login->out, "AuthMethod", "None");
+	return true;
+}
+
+/* A key of the security stage; false when it is none. */
+static bool security_pair(struct iscsi_login *login, const struct iscsi_pair *pair,
+	struct iscsi_chap_keys *keys, enum iscsi_login_status *status)
+{
+	bool twice = false;
+
+	if (login->stage != ISCSI_STAGE_SECURITY)
+		return false;
+	if (lf_iscsi_text_equal(pair->key, "AuthMethod")) {
+		twice = (login->identity_seen & KEY_AUTH_METHOD) != 0;
+		login->identity_seen |= KEY_AUTH_METHOD;
+		if (!twice && !choose_method(login, pair->value))
+			*status = ISCSI_LOGIN_NOT_AUTHENTICATED;
+	} else if (login->terms->authority == NULL || !lf_iscsi_chap_key(keys, pair, &twice)) {
+		return false;
+	}
+	if (twice)
+		*status = ISCSI_LOGIN_INITIATOR_ERROR;
+	return true;
 }
 
 /* The two passes over an exchange: who and what come first, as the other answers depend on them. */
@@ -161,24 +179,19 @@ static enum iscsi_login_status check_identity(struct iscsi_login *login)
 static enum iscsi_login_status answer_pairs(struct iscsi_login *login)
 {
 	enum iscsi_login_status status = ISCSI_LOGIN_SUCCESS, ignored = ISCSI_LOGIN_SUCCESS;
+	struct iscsi_chap_keys keys = {NULL};
 	struct iscsi_pair pair;
 	uint32_t at = 0;
 
 	while (status == ISCSI_LOGIN_SUCCESS &&
 		lf_iscsi_text_next(login->in.bytes, login->in.length, &at, &pair) == ISCSI_TEXT_PAIR) {
-		uint32_t key;
-
-		if (identity_pair(login, &pair, &ignored) != 0)
+		if (identity_pair(login, &pair, &ignored) != 0 || security_pair(login, &pair, &keys, &status))
 			continue;
-		key = security_pair(login, &pair, &status);
-		if (key != 0) {
-			if ((login->identity_seen & key) != 0)
-				return ISCSI_LOGIN_INITIATOR_ERROR;
-			login->identity_seen |= key;
-		} else if (!lf_iscsi_negotiate(&login->negotiation, &pair, &login->out)) {
+		if (!lf_iscsi_negotiate(&login->negotiation, &pair, &login->out))
 			return ISCSI_LOGIN_INITIATOR_ERROR;
-		}
 	}
+	if (status == ISCSI_LOGIN_SUCCESS && !lf_iscsi_chap_answer(&login->chap, &keys, &login->out))
+		status = ISCSI_LOGIN_NOT_AUTHENTICATED;
 	if (login->stage == ISCSI_STAGE_OPERATIONAL && !login->declared) {
 		login->declared = true;
 		if (!login->negotiation.refused)
@@ -188,8 +201,20 @@ static enum iscsi_login_status answer_pairs(struct iscsi_login *login)
 	return status;
 }
 
+/* Who has to prove who he is does so in the security stage, which he must not leave, or leave out: 6.3.2 */
+static enum iscsi_login_status check_way_out(struct iscsi_login *login, bool leaves)
+{
+	struct iscsi_chap *chap = &login->chap;
+
+	if (!iscsi_chap_required(chap) ||
+		(login->stage == ISCSI_STAGE_SECURITY && !(leaves && chap->state == ISCSI_CHAP_IDLE)))
+		return ISCSI_LOGIN_SUCCESS;
+	chap->failure = ISCSI_CHAP_NOT_OFFERED;
+	return ISCSI_LOGIN_NOT_AUTHENTICATED;
+}
+
 /* The exchange is complete: all its keys are in login->in. */
-static enum iscsi_login_status answer_exchange(struct iscsi_login *login)
+static enum iscsi_login_status answer_exchange(struct iscsi_login *login, bool leaves)
 {
 	enum iscsi_login_status status;
 
@@ -199,6 +224,8 @@ static enum iscsi_login_status answer_exchange(struct iscsi_login *login)
 		status = check_identity(login);
 	if (status == ISCSI_LOGIN_SUCCESS)
 		status = answer_pairs(login);
+	if (status == ISCSI_LOGIN_SUCCESS)
+		status = check_way_out(login, leaves);
 	lf_iscsi_text_clear(&login->in);
 	/* Our answer to an endless row of unknown keys: the limit is the initiator's error. */
 	if (status == ISCSI_LOGIN_SUCCESS && login->out.overflowed)
@@ -235,12 +262,12 @@ enum iscsi_login_verdict lf_iscsi_login_request(
 	if ((flags & ISCSI_CONTINUE) != 0)
 		return ISCSI_LOGIN_ANSWER;
 	if (!pending)
-		status = answer_exchange(login);
+		status = answer_exchange(login, (flags & ISCSI_FINAL) != 0);
 	if (status != ISCSI_LOGIN_SUCCESS)
 		return lf_iscsi_login_refuse(login, bhs, status);
 	if (!take_piece(login)) {
 		response[ISCSI_AT_FLAGS] |= ISCSI_CONTINUE;
-	} else if ((flags & ISCSI_FINAL) != 0) {
+	} else if ((flags & ISCSI_FINAL) != 0 && !iscsi_chap_required(&login->chap)) {
 		response[ISCSI_AT_FLAGS] |= (uint8_t)(ISCSI_FINAL | (flags & 3));
 		login->stage = flags & 3;
 	}

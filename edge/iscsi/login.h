@@ -3,6 +3,7 @@
 #ifndef LF_ISCSI_LOGIN_H
 #define LF_ISCSI_LOGIN_H
 
+#include "edge/iscsi/chap.h"
 #include "edge/iscsi/pdu.h"
 #include "edge/iscsi/text.h"
 
@@ -50,6 +51,7 @@ bool lf_iscsi_key_known(const char *name);
 struct iscsi_login_terms {
 	const char *target_name;
 	uint16_t portal_group;
+	struct iscsi_authority *authority; /* NULL: nobody has to prove who he is */
 };
 
 struct iscsi_login {
@@ -65,6 +67,7 @@ struct iscsi_login {
 	char initiator[ISCSI_NAME_MAX + 1];
 	bool has_initiator, has_target, target_known;
 	uint32_t identity_seen;
+	struct iscsi_chap chap;
 	struct iscsi_negotiation negotiation;
 	struct iscsi_text in, out;
 	enum iscsi_login_status refusal; /* why, when the answer is a refusal */

@@ -256,7 +256,7 @@ static void portal_fill(struct lf_iscsi *iscsi, struct iscsi_portal *portal, int
 		.wildcard = address_is_wildcard(&address),
 		.loopback = address_is_loopback(&address),
 		.ipv6 = address.any.sa_family == AF_INET6,
-		.terms = {.target_name = iscsi->iqn, .portal_group = tag},
+		.terms = {.target_name = iscsi->iqn, .portal_group = tag, .authority = iscsi->authority},
 		.port = {.device_name = iscsi->iqn, .relative_id = tag, .protocol = 5},
 	};
 	address_text(&address, portal->number, portal->address, sizeof(portal->address));

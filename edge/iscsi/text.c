@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* text.c: key=value text of login and text PDUs (RFC 7143 6.1). */
+#include <nettle/base64.h>
+
 #include "edge/iscsi/text.h"
 
 static bool key_character(char c)
@@ -99,6 +101,21 @@ void lf_iscsi_text_put_number(struct iscsi_text *text, const char *key, uint32_t
 	lf_iscsi_text_put(text, key, digits + at);
 }
 
+void lf_iscsi_text_put_binary(struct iscsi_text *text, const char *key, const uint8_t *bytes, size_t length)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!lf_iscsi_text_append(text, key, (uint32_t)strlen(key)) || !lf_iscsi_text_append(text, "=0x", 3))
+		return;
+	for (size_t i = 0; i < length; i++) {
+		char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+
+		if (!lf_iscsi_text_append(text, pair, sizeof(pair)))
+			return;
+	}
+	(void)lf_iscsi_text_append(text, "", 1);
+}
+
 bool lf_iscsi_text_equal(const char *a, const char *b)
 {
 	while (*a != '\0' && *a == *b) {
@@ -141,6 +158,56 @@ bool lf_iscsi_text_number(const char *value, uint32_t *number)
 	}
 	*number = (uint32_t)sum;
 	return true;
+}
+
+static bool hex_bytes(const char *digits, uint8_t *bytes, size_t room, size_t *length)
+{
+	size_t count = strlen(digits);
+
+	if (count % 2 != 0 || count / 2 > room)
+		return false;
+	for (size_t i = 0; i < count; i += 2) {
+		int high = digit_value(digits[i]), low = digit_value(digits[i + 1]);
+
+		if (high > 15 || low > 15)
+			return false;
+		bytes[i / 2] = (uint8_t)(high << 4 | low);
+	}
+	*length = count / 2;
+	return true;
+}
+
+static bool base64_bytes(const char *digits, uint8_t *bytes, size_t room, size_t *length)
+{
+	size_t count = strlen(digits);
+	struct base64_decode_ctx context;
+
+	/* Three bytes in four digits: the last of them may be padding, so that what does not fit looks
+	 * longer. */
+	if (count % 4 != 0 || count / 4 * 3 > room + 2)
+		return false;
+	base64_decode_init(&context);
+	for (*length = 0; *digits != '\0'; digits++) {
+		uint8_t byte;
+		int made = base64_decode_single(&context, &byte, *digits);
+
+		if (made < 0 || (made > 0 && *length == room))
+			return false;
+		if (made > 0)
+			bytes[(*length)++] = byte;
+	}
+	return base64_decode_final(&context) != 0;
+}
+
+bool lf_iscsi_text_binary(const char *value, uint8_t *bytes, size_t room, size_t *length)
+{
+	*length = 0;
+	if (value[0] != '0' || value[1] == '\0' || value[2] == '\0')
+		return false;
+	if (value[1] == 'x' || value[1] == 'X')
+		return hex_bytes(value + 2, bytes, room, length);
+	return (value[1] == 'b' || value[1] == 'B') && base64_bytes(value + 2, bytes, room, length) &&
+	       *length > 0;
 }
 
 /* Whether the list's first item is the word. */

@@ -37,9 +37,14 @@ bool lf_iscsi_text_append(struct iscsi_text *text, const void *bytes, uint32_t l
 void lf_iscsi_text_put(struct iscsi_text *text, const char *key, const char *value);
 void lf_iscsi_text_put_number(struct iscsi_text *text, const char *key, uint32_t value);
 
+/* As hexadecimal digits. */
+void lf_iscsi_text_put_binary(struct iscsi_text *text, const char *key, const uint8_t *bytes, size_t length);
+
 bool lf_iscsi_text_equal(const char *a, const char *b);
 /* Decimal, or hexadecimal with 0x (6.1, numerical-value); false when it is neither or above 32 bits. */
 bool lf_iscsi_text_number(const char *value, uint32_t *number);
+/* Bytes in hexadecimal (0x) or base64 (0b): 6.1, binary-value. False: neither, none, or more than room. */
+bool lf_iscsi_text_binary(const char *value, uint8_t *bytes, size_t room, size_t *length);
 /* Whether a comma-separated list has the word. */
 bool lf_iscsi_text_list_has(const char *list, const char *word);
 /* The first item of a comma-separated list that is one of words: its index there, or -1. */

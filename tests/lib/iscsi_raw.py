@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An iSCSI initiator of raw PDUs (RFC 7143), for tests that send what no proper initiator would."""
+import base64
+import hashlib
 import os
 import socket
 import struct
@@ -41,6 +43,19 @@ def spoiled(data, bit=0):
     data = bytearray(data)
     data[bit // 8] ^= 1 << bit % 8
     return bytes(data)
+
+
+CHAP_HASHES = {"5": hashlib.md5, "7": hashlib.sha256}
+
+
+def chap_response(algorithm, identifier, secret, challenge):
+    """RFC 1994 4.1."""
+    return CHAP_HASHES[algorithm](bytes([identifier]) + secret.encode() + challenge).digest()
+
+
+def binary_text(data, form="hex"):
+    """Bytes as a key's value: RFC 7143 6.1."""
+    return "0b" + base64.b64encode(data).decode() if form == "base64" else "0x" + data.hex()
 
 
 class Closed(Exception):
@@ -219,9 +234,44 @@ class Connection:
             return items + [("TargetName", self.target), ("SessionType", "Normal")]
         return items + [("SessionType", "Discovery")]
 
-    def login(self, **keys):
-        """In one request, from the operational stage."""
-        self.login_request(self.identity() + list(keys.items()), 0x87)
+    def security(self, items, flags=0x00):
+        """One exchange of the security stage; returns the answer."""
+        self.login_request(items, flags)
+        return self.login_answer()
+
+    def chap_begin(self, algorithms="7,5"):
+        """Up to the target's challenge; returns algorithm, identifier and challenge."""
+        pdu = self.security(self.identity() + [("AuthMethod", "CHAP,None")], 0x81)
+        assert pdu.login_status == 0 and pdu.flags == 0 and self.answers["AuthMethod"] == "CHAP", self.answers
+        pdu = self.security([("CHAP_A", algorithms)])
+        assert pdu.login_status == 0 and pdu.flags == 0, "%04x" % pdu.login_status
+        challenge = self.answers["CHAP_C"]
+        assert challenge.startswith("0x")
+        return self.answers["CHAP_A"], int(self.answers["CHAP_I"]), bytes.fromhex(challenge[2:])
+
+    def chap_finish(self, asked, user, secret, more=(), form="hex"):
+        response = chap_response(asked[0], asked[1], secret, asked[2])
+        return self.security([("CHAP_N", user), ("CHAP_R", binary_text(response, form))] + list(more), 0x81)
+
+    def chap(self, user, secret, algorithms="7,5", form="hex"):
+        """One way, up to the operational stage."""
+        pdu = self.chap_finish(self.chap_begin(algorithms), user, secret, form=form)
+        assert pdu.login_status == 0, "login status %04x" % pdu.login_status
+        assert pdu.flags == 0x81, "login flags %02x" % pdu.flags
+        return self
+
+    def chap_mutual(self, user, secret, algorithms="7,5", form="hex", challenge=None):
+        """Both ways; returns the target's name and what its response has to be for a secret."""
+        asked, challenge = self.chap_begin(algorithms), challenge or os.urandom(24)
+        pdu = self.chap_finish(asked, user, secret, [("CHAP_I", "77"), ("CHAP_C", binary_text(challenge, form))], form)
+        assert pdu.login_status == 0 and pdu.flags == 0x81, "login status %04x" % pdu.login_status
+        return self.answers["CHAP_N"], lambda mutual: binary_text(chap_response(asked[0], 77, mutual, challenge))
+
+    def login(self, chap=None, **keys):
+        """In one request, from the operational stage; chap: behind a security stage, user and secret."""
+        if chap:
+            self.chap(*chap)
+        self.login_request(([] if chap else self.identity()) + list(keys.items()), 0x87)
         pdu = self.login_answer()
         assert pdu.login_status == 0, "login status %04x" % pdu.login_status
         assert pdu.flags == 0x87, "login flags %02x" % pdu.flags
@@ -345,6 +395,7 @@ class Target:
         self.image = adapter.sparse(os.path.join(scratch, "disk.img"), size)
         self.daemon = adapter.Adapter(scratch, list(options) + [self.image])
         self.portal, self.iqn = self.daemon.portal, self.daemon.iqn
+        self.credentials = None
 
     def connect(self, **how):
         return Connection(self.portal, self.iqn, **how)
@@ -352,7 +403,7 @@ class Target:
     def session(self, isid=1, initiator=INITIATOR, **keys):
         """Logged in, and past the unit attention."""
         connection = self.connect(isid=b"\x80\0\0\0" + isid.to_bytes(2, "big"), initiator=initiator)
-        connection.login(**keys)
+        connection.login(chap=self.credentials, **keys)
         return connection.ready()
 
     def check_alive(self):
