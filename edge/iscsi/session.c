@@ -3,6 +3,8 @@
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
+#include <stdio.h>
+
 /*
  * Of a lane's memory an eighth is for one command of each session, so that none is shut out by others that
  * sit idle; three eighths are for promises beyond; half is always there for commands under way.
@@ -164,15 +166,30 @@ static uint32_t promise_pages(const struct iscsi_negotiation *negotiation)
 	return iscsi_pages(value[ISCSI_FIRST_BURST_LENGTH]);
 }
 
+/* The name of the initiator port (SPC-4 7.6.4.6); lower case, as names that differ in case alone are one. */
+static void put_port_name(char *to, size_t size, const struct iscsi_login *login)
+{
+	const uint8_t *isid = login->isid;
+
+	snprintf(to, size, "%s,i,0x%02x%02x%02x%02x%02x%02x", login->initiator, isid[0], isid[1], isid[2],
+		isid[3], isid[4], isid[5]);
+	for (char *at = to; *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+}
+
 bool lf_iscsi_session_open(struct iscsi_connection *connection)
 {
 	struct iscsi_session *session = &connection->session;
+	char port_name[ISCSI_NAME_MAX + 18]; /* ",i,0x" and twelve digits */
 	struct lf_nexus_options options = {
 		.target = connection->iscsi->target,
 		.initiator = connection->login.initiator,
+		.initiator_port = port_name,
 		.port = &connection->portal->port,
 	};
 
+	put_port_name(port_name, sizeof(port_name), &connection->login);
 	session->promise_pages = promise_pages(&connection->login.negotiation);
 	if ((connection->lane->session_count + 1) * session->promise_pages >
 		connection->lane->pool.page_count / 8 * FLOOR_EIGHTHS)
