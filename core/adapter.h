@@ -31,7 +31,8 @@ struct lf_waiter {
 	uint64_t nexus_id; /* only of this nexus, when not zero */
 	bool one;          /* only the one with this tag */
 	uint64_t tag;
-	uint32_t epoch; /* only older ones */
+	uint32_t epoch;               /* only older ones */
+	const struct lf_task *except; /* but for this one */
 	uint32_t remaining;
 	bool barrier;                           /* younger tasks of the unit wait for it */
 	void (*fire)(struct lf_waiter *waiter); /* with no lock; may be NULL */
@@ -65,6 +66,14 @@ struct lf_lu_options {
 	bool read_only;
 	bool removable;       /* a CD-ROM drive is, whatever this says */
 	bool write_cache_off; /* every write is stable, unless an initiator sets WCE */
+	/*
+	 * What the store of the unit last took by LF_OP_SAVE; borrowed until lf_lu_add returns, and checked:
+	 * what was damaged is left out, and logged. Only if can_save, which says that the store has a place
+	 * for it.
+	 */
+	const void *saved;
+	size_t saved_length;
+	bool can_save;
 };
 
 /*
@@ -146,6 +155,37 @@ struct lf_lu_facts {
 void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
 uint32_t lf_lu_lun(const struct lf_lu *lu);
 uint32_t lf_lu_target(const struct lf_lu *lu);
+
+/* ---- Reservations, as the operator sees them ---- */
+
+struct lf_reservation_facts {
+	uint8_t type;     /* TYPE of the persistent reservation (SPC-4 6.15.3.4): 1, 3, 5 to 8; 0: none */
+	bool reserved;    /* by RESERVE (6) or (10), which excludes the other */
+	char holder[256]; /* its initiator port; "": it has no name, or there is none alone */
+	uint64_t key;     /* the holder's */
+	bool persists;    /* over a loss of power: APTPL */
+	uint32_t registrations, generation;
+};
+
+/* Any thread. */
+void lf_lu_reservation(struct lf_lu *lu, struct lf_reservation_facts *facts);
+
+struct lf_reservations_clear {
+	/* Once, any thread, perhaps before lf_lu_reservations_clear returns; error says what came of it. */
+	void (*done)(struct lf_reservations_clear *clear);
+	enum lf_error error; /* not LF_OK: it could not be saved, and nothing changed */
+
+	struct lf_exclusive change; /* the core's own from here on */
+	struct lf_io io;
+	struct lf_segment segment;
+	uint8_t *blob;
+};
+
+/*
+ * Takes every registration and reservation off the unit, which stays until done; who was registered hears
+ * 2A/03. PASSIVE_LEVEL.
+ */
+void lf_lu_reservations_clear(struct lf_lu *lu, struct lf_reservations_clear *clear);
 
 /* ---- Nexuses ---- */
 

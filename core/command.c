@@ -221,6 +221,10 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 			return false;
 		break;
 	case LF_DATA_LIST_OUT:
+		if (length > LF_LIST_MAX) { /* edges need not find room for what is refused anyway */
+			lf_sense_list_length_error(request);
+			return false;
+		}
 		wanted = length;
 		break;
 	}

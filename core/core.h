@@ -109,6 +109,8 @@ struct lf_adapter {
 #define LF_SCRATCH_BYTES 65536
 #define LF_SCRATCH_COUNT 4
 
+#define LF_REGISTRATIONS_MAX 128 /* for persistent reservations, of one unit */
+
 /* Longest READ or WRITE: VPD page B0h says it, longer ones are refused. A constant bounds an edge's buffers.
  */
 #define LF_TRANSFER_MAX_BYTES (4u << 20)
@@ -163,6 +165,7 @@ struct lf_lu {
 	uint64_t identifier;                                  /* NAA 3h: 60 bits */
 	char vendor[9], product[17], revision[5], serial[33]; /* not padded */
 	bool removable;
+	bool can_save; /* the store takes LF_OP_SAVE */
 
 	struct lf_lock lock; /* guards what follows */
 	struct lf_link itls;
@@ -171,6 +174,7 @@ struct lf_lu {
 	uint32_t software_protected; /* atomic; control mode page SWP */
 	uint32_t write_cache;        /* atomic; caching mode page WCE: when zero every write is stable */
 	uint32_t exception; /* atomic; how (enum lf_exception_method) a test exception is to be told */
+	struct lf_reservations *reservations; /* reservation.h */
 
 	struct lf_link link;     /* in target->lus; adapter->lock guards this and what follows */
 	struct lf_link barriers; /* waiters by barrier_link, oldest first */
@@ -194,6 +198,7 @@ struct lf_itl {
 	uint8_t prevents;          /* bits of PREVENT ALLOW MEDIUM REMOVAL; lu->lock */
 	uint8_t media_events; /* a bit for each enum lf_media_event that it has not been told; lu->lock */
 	bool struck;          /* task management marked a task of it; adapter->lock */
+	bool preempted;       /* its tasks are to be aborted; lu->lock */
 };
 
 struct lf_nexus {
@@ -240,11 +245,22 @@ enum lf_command_flags {
 	LF_CMD_TRANSFER_MAX = 1 << 9, /* refused beyond MAXIMUM TRANSFER LENGTH of VPD page B0h */
 	LF_CMD_THIN = 1 << 10,        /* there only when the medium can unmap */
 	LF_CMD_REMOVABLE = 1 << 11,   /* there only when the medium can be taken out */
+	/*
+	 * What another nexus's persistent reservation makes of it (SPC-4 table 66, SBC-4 table 13): each row
+	 * has one of these four. And whether it passes what another one took by RESERVE (SPC-2 table 10).
+	 */
+	LF_CMD_CONFLICTS = 1 << 25,
+	LF_CMD_PASSES_READS = 1 << 26,     /* only where reads do: the write exclusive types */
+	LF_CMD_PASSES_ALL = 1 << 27,       /* always, or its own rules say */
+	LF_CMD_PASSES_BY_FIELDS = 1 << 28, /* lf_reservation_conflicts knows: holds for RESERVE, too */
+	LF_CMD_PASSES_RESERVE = 1 << 29,
 };
 
 /* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes
  * nothing. */
 #define LF_REPLY_MAX (132u * 1024)
+/* The longest parameter list that a command takes. */
+#define LF_LIST_MAX 0xffffu
 
 struct lf_command {
 	uint8_t opcode;
@@ -324,6 +340,11 @@ uint32_t lf_lun_decode(uint64_t lun);
 
 /* Attentions. take: the most important one pending, cleared; false when none is. */
 bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua);
+/* Likewise of these alone, bits of 1 << enum lf_ua. */
+#define LF_UA_RESETS (1u << LF_UA_POWER_ON | 1u << LF_UA_RESET | 1u << LF_UA_NEXUS_LOSS)
+bool lf_ua_take_of(struct lf_itl *itl, uint32_t which, enum lf_ua *ua);
+/* For one nexus of the unit; lu->lock is held. */
+void lf_ua_raise_one_locked(struct lf_itl *itl, enum lf_ua ua);
 /* One that need not be told any more. */
 void lf_ua_clear(struct lf_itl *itl, enum lf_ua ua);
 /* All of the kind on every unit of this nexus: REPORT LUNS was served (SPC-4 6.33). */
@@ -376,6 +397,9 @@ void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the
 void lf_sense_data_spoiled(struct lf_request *request);         /* 0B/47/05: it was damaged on the way */
 /* 0E/1D/00; INFORMATION says how many bytes after the first compared one the first difference is. */
 void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes);
+void lf_sense_invalid_release(struct lf_request *request);         /* 05/26/04 */
+void lf_sense_registration_resources(struct lf_request *request);  /* 05/55/04 */
+void lf_sense_internal_target_failure(struct lf_request *request); /* 04/44/00 */
 /*
  * The one table from enum lf_error to sense; lba: where, for INFORMATION, or LF_NO_INFORMATION. Reads and
  * writes differ. Also logs and traces it.
@@ -475,6 +499,20 @@ bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *tas
 /* The medium's part of the facts. */
 void lf_medium_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
 void lf_run(struct lf_request *request); /* task.c: the last checks, then execute */
+
+/*
+ * reservation_unit.c. create: the unit's memory for them, false when there is none. gate: sets the nexus's
+ * LF_GATE_RESERVATION as it should be; lu->lock is held. conflicts: of a command whose nexus has that bit.
+ * left: the nexus goes, and with it what it holds as long as it is there. reserve_release: ends a RESERVE of
+ * this nexus, or of any (NULL).
+ */
+bool lf_reservations_create(struct lf_lu *lu);
+void lf_reservation_gate_locked(struct lf_itl *itl);
+bool lf_reservation_conflicts(const struct lf_request *request);
+void lf_reservation_nexus_left(struct lf_itl *itl);
+void lf_reserve_release(struct lf_lu *lu, const struct lf_nexus *nexus);
+/* saved.c: takes what the unit saved before a loss of power; false: it is damaged, and nothing was taken. */
+bool lf_saved_read(struct lf_lu *lu, const uint8_t *from, size_t length);
 void lf_scratch_put(struct lf_lu *lu, void *scratch);
 /*
  * tmf.c: what a reset does to a unit besides ending its tasks, which are marked by now: what may still be

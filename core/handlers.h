@@ -60,6 +60,12 @@ void lf_orwrite(struct lf_lu *lu, struct lf_request *request);
 /* disk_provisioning.c */
 void lf_unmap(struct lf_lu *lu, struct lf_request *request);
 void lf_write_same(struct lf_lu *lu, struct lf_request *request);
+/* reservation_in.c */
+void lf_persistent_reserve_in(struct lf_lu *lu, struct lf_request *request);
+/* reservation_out.c */
+void lf_persistent_reserve_out(struct lf_lu *lu, struct lf_request *request);
+void lf_reserve(struct lf_lu *lu, struct lf_request *request);
+void lf_release(struct lf_lu *lu, struct lf_request *request);
 /* lba_status.c */
 void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
 

@@ -153,8 +153,21 @@ static void lf_lu_insert_locked(struct lf_target *target, struct lf_lu *lu)
 static void lf_lu_destroy(struct lf_lu *lu)
 {
 	lf_lock_fini(&lu->lock);
+	lf_free(lu->reservations);
 	lf_free(lu->scratch_memory);
 	lf_free(lu);
+}
+
+/* What it saved before. */
+static void lf_lu_load(struct lf_lu *lu, const struct lf_lu_options *options)
+{
+	lu->can_save = options->can_save;
+	if (!options->can_save || options->saved_length == 0)
+		return;
+	if (!lf_saved_read(lu, options->saved, options->saved_length))
+		lf_log(LF_LOG_WARNING,
+			"device %s: what it saved is damaged, and left out: reservations are gone",
+			lu->serial);
 }
 
 enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *options,
@@ -167,7 +180,7 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	struct lf_lu *lu = lf_alloc(sizeof(*lu));
 	void *scratch = lf_alloc(LF_SCRATCH_COUNT * LF_SCRATCH_BYTES);
 
-	if (lu == NULL || scratch == NULL) {
+	if (lu == NULL || scratch == NULL || !lf_reservations_create(lu)) {
 		lf_free(lu);
 		lf_free(scratch);
 		lf_message_set(message, "not enough memory for another device");
@@ -178,6 +191,7 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	lf_lock_init(&lu->lock);
 	lf_lu_fill(lu, options);
 	lf_lu_set_medium(lu, ops, store, info, options->read_only);
+	lf_lu_load(lu, options);
 
 	lf_lock(&adapter->lock);
 	enum lf_error error = lf_lun_take_locked(target, options->lun, &lu->lun);

@@ -59,6 +59,7 @@ bool lf_itl_prepare_locked(struct lf_nexus *nexus, struct lf_lu *lu)
 	lf_list_append(&nexus->itls, &itl->nexus_link);
 	lf_lock(&lu->lock);
 	lf_list_append(&lu->itls, &itl->link);
+	lf_reservation_gate_locked(itl);
 	lf_unlock(&lu->lock);
 	return true;
 }
@@ -150,19 +151,21 @@ void lf_nexus_close(struct lf_nexus *nexus)
 	lf_trace_nexus_closed(nexus->id, 0, 0, 0);
 	lf_lock(&adapter->lock);
 	lf_list_remove(&nexus->link);
+	lf_list_each(link, after, &nexus->itls)
+		lf_reservation_nexus_left(lf_container(link, struct lf_itl, nexus_link));
 	lf_nexus_free_locked(nexus);
 	lf_unlock(&adapter->lock);
 }
 
 /* ---- Unit attentions ---- */
 
-bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua)
+bool lf_ua_take_of(struct lf_itl *itl, uint32_t which, enum lf_ua *ua)
 {
 	bool found = false;
 
 	lf_lock(&itl->lu->lock);
 	for (uint32_t i = 0; i < LF_UA_COUNT && !found; i++) {
-		if (!(itl->attentions & 1u << i))
+		if (!(itl->attentions & which & 1u << i))
 			continue;
 		itl->attentions &= ~(1u << i);
 		*ua = (enum lf_ua)i;
@@ -172,6 +175,11 @@ bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua)
 		lf_atomic_and_u32(&itl->gate, ~(uint32_t)LF_GATE_UNIT_ATTENTION);
 	lf_unlock(&itl->lu->lock);
 	return found;
+}
+
+bool lf_ua_take(struct lf_itl *itl, enum lf_ua *ua)
+{
+	return lf_ua_take_of(itl, UINT32_MAX, ua);
 }
 
 void lf_ua_clear(struct lf_itl *itl, enum lf_ua ua)
@@ -193,7 +201,7 @@ void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua)
 	lf_unlock(&nexus->adapter->lock);
 }
 
-static void lf_itl_raise_locked(struct lf_itl *itl, enum lf_ua ua)
+void lf_ua_raise_one_locked(struct lf_itl *itl, enum lf_ua ua)
 {
 	uint32_t covered = 1u << LF_UA_POWER_ON; /* 29/00 says reset, too (SPC-4 5.14) */
 
@@ -213,7 +221,7 @@ void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 		const struct lf_port *port = itl->nexus->port;
 		bool quiet = ua == LF_UA_REPORTED_LUNS_CHANGED && port != NULL && port->quiet_inventory;
 		if (itl->nexus != except && !quiet)
-			lf_itl_raise_locked(itl, ua);
+			lf_ua_raise_one_locked(itl, ua);
 	}
 	lf_unlock(&lu->lock);
 }
@@ -225,7 +233,7 @@ void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *
 	{
 		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
 		if (itl->nexus != except && itl->struck)
-			lf_itl_raise_locked(itl, ua);
+			lf_ua_raise_one_locked(itl, ua);
 	}
 	lf_unlock(&lu->lock);
 }

@@ -203,6 +203,21 @@ void lf_sense_data_spoiled(struct lf_request *request)
 	lf_sense_set(request, LF_SENSE(0xb, 0x47, 0x05)); /* RFC 7143 11.4.7.2 has it so, too */
 }
 
+void lf_sense_invalid_release(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x26, 0x04));
+}
+
+void lf_sense_registration_resources(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x55, 0x04));
+}
+
+void lf_sense_internal_target_failure(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x4, 0x44, 0x00));
+}
+
 /*
  * Which sense an initiator acts rightly on:
  * - a medium that fails, or was cut short, is MEDIUM ERROR: not retried for long, and the LBA is named;

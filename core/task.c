@@ -2,7 +2,22 @@
 /* task.c: the request's one way down and one way up: lf_begin, lf_submit, lf_finish. */
 #include "core/core.h"
 
-/* Unit attentions. False: the command ends here, with the status it has. */
+/* The nexus may meet a reservation of another one. False: the command ends here. */
+static bool lf_passes_reservation(struct lf_request *request)
+{
+	if (!(lf_atomic_load_u32(&request->task->itl->gate) & LF_GATE_RESERVATION) ||
+		!lf_reservation_conflicts(request))
+		return true;
+	lf_trace_reservation_conflict(request->lun, request->nexus->id, request->cdb[0], 0);
+	request->status = LF_STATUS_RESERVATION_CONFLICT;
+	return false;
+}
+
+/*
+ * Unit attentions of resets, then reservations, then the other unit attentions (SAM-5 5.3.3). A command that
+ * the unit does not have meets no reservation: no table says that it would. False: the command ends here,
+ * with the status it has.
+ */
 static bool lf_begin_slow(struct lf_request *request)
 {
 	struct lf_task *task = request->task;
@@ -12,9 +27,14 @@ static bool lf_begin_slow(struct lf_request *request)
 		lf_sense_set(request, LF_SENSE(0x5, 0x24, 0x00));
 		return false;
 	}
-	if (request->command != NULL && (request->command->flags & LF_CMD_NO_ATTENTION))
-		return true;
-	if (lf_ua_take(task->itl, &ua)) {
+	bool told = request->command == NULL || !(request->command->flags & LF_CMD_NO_ATTENTION);
+	if (told && lf_ua_take_of(task->itl, LF_UA_RESETS, &ua)) {
+		lf_sense_unit_attention(request, ua);
+		return false;
+	}
+	if (request->command != NULL && !lf_passes_reservation(request))
+		return false;
+	if (told && lf_ua_take(task->itl, &ua)) {
 		lf_sense_unit_attention(request, ua);
 		return false;
 	}
@@ -172,6 +192,10 @@ void lf_run(struct lf_request *request)
 		return;
 	default:
 		break;
+	}
+	if (!lf_passes_reservation(request)) { /* one that came since it began */
+		lf_finish(request);
+		return;
 	}
 	if (lf_medium_was_changed(request)) {
 		lf_finish(request);

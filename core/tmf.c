@@ -31,6 +31,7 @@ void lf_lu_reset_locked(struct lf_lu *lu)
 {
 	lf_modes_reset(lu);
 	lf_prevent_clear(lu, NULL);
+	lf_reserve_release(lu, NULL);
 }
 
 /* Marks what the function means on this unit; true when there is anything to wait for. */

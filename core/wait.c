@@ -16,7 +16,8 @@ static bool lf_older(uint32_t epoch, uint32_t than)
 
 static bool lf_waiter_matches(const struct lf_waiter *waiter, const struct lf_task *task)
 {
-	return waiter != &task->order && waiter->lu == task->lu && lf_older(task->epoch, waiter->epoch) &&
+	return waiter != &task->order && waiter->except != task && waiter->lu == task->lu &&
+	       lf_older(task->epoch, waiter->epoch) &&
 	       (waiter->nexus_id == 0 || waiter->nexus_id == task->nexus_id) &&
 	       (!waiter->one || waiter->tag == task->tag);
 }
