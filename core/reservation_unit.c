@@ -119,8 +119,8 @@ void lf_reservation_commit(
 	all->now = all->next;
 	all->next = before;
 	lf_reservation_gates_locked(lu);
-	lf_unlock(&lu->lock);
 	lf_trace_reservation_changed(lu->lun, all->now->type, all->now->count, all->now->generation);
+	lf_unlock(&lu->lock);
 }
 
 void lf_reserve_release(struct lf_lu *lu, const struct lf_nexus *nexus)

@@ -53,20 +53,21 @@ static uint32_t put_reservations(const struct lf_reservation_table *table, uint8
 	return length;
 }
 
-uint32_t lf_saved_build(const struct lf_lu *lu, const struct lf_reservation_table *table, uint8_t *to)
+uint32_t lf_saved_build(struct lf_lu *lu, const struct lf_reservation_table *table, uint8_t *to)
 {
 	uint32_t length = HEADER;
 
-	(void)lu;
 	lf_put_be32(to, MAGIC);
 	lf_put_be16(to + 4, VERSION);
 	lf_put_be16(to + 6, 0);
+	lf_lock(&lu->lock); /* one without a name may leave the table meanwhile */
 	if (table->aptpl) {
 		uint32_t bytes = put_reservations(table, to + length + SECTION_HEADER);
 		lf_put_be16(to + length, SECTION_RESERVATIONS);
 		lf_put_be16(to + length + 2, (uint16_t)bytes);
 		length += SECTION_HEADER + bytes;
 	}
+	lf_unlock(&lu->lock);
 	return length;
 }
 
