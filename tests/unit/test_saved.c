@@ -228,6 +228,66 @@ TEST(a_damaged_blob_is_taken_whole_or_not_at_all)
 	stage_close(before);
 }
 
+/* A blob of this many registrations; two of one name when `same`. Returns its length. */
+static size_t compose(uint8_t *blob, uint8_t type, uint32_t count, uint64_t key, uint32_t holders, bool same)
+{
+	uint8_t *at = blob + 16;
+
+	memset(blob, 0, 16);
+	lf_put_be32(blob, 0x4c46756e);
+	lf_put_be16(blob + 4, 1);
+	lf_put_be16(blob + 8, 1);
+	blob[12] = type;
+	lf_put_be16(blob + 14, (uint16_t)count);
+	for (uint32_t i = 0; i < count; i++) {
+		lf_put_be64(at, key);
+		lf_put_be16(at + 8, 7);
+		at[10] = 5;
+		at[11] = i < holders;
+		lf_put_be16(at + 12, 2);
+		at[14] = (uint8_t)('a' + (same ? 0 : i / 16));
+		at[15] = (uint8_t)('a' + (same ? 0 : i % 16));
+		at += 16;
+	}
+	lf_put_be16(blob + 10, (uint16_t)(at - blob - 12));
+	return (size_t)(at - blob);
+}
+
+TEST(states_that_no_command_leads_to_are_refused)
+{
+	static const struct {
+		uint8_t type;
+		uint32_t count;
+		uint64_t key;
+		uint32_t holders;
+		bool same, taken;
+	} blobs[] = {
+		{0, 0, 1, 0, false, true},
+		{3, 2, 1, 1, false, true},
+		{7, 2, 1, 0, false, true},
+		{0, LF_REGISTRATIONS_MAX, 1, 0, false, true},
+		{0, LF_REGISTRATIONS_MAX + 1, 1, 0, false, false},
+		{0, 2, 1, 0, true, false}, /* the same port twice */
+		{0, 2, 0, 0, false, false},
+		{3, 2, 1, 0, false, false}, /* nobody holds it */
+		{3, 2, 1, 2, false, false},
+		{0, 2, 1, 1, false, false}, /* somebody holds nothing */
+		{7, 2, 1, 1, false, false},
+		{7, 0, 1, 0, false, false},
+		{2, 2, 1, 1, false, false},
+	};
+	struct stage *stage = stage_open();
+	uint8_t blob[LF_SAVED_BYTES];
+
+	for (uint32_t i = 0; i < lf_count_of(blobs); i++) {
+		size_t length = compose(
+			blob, blobs[i].type, blobs[i].count, blobs[i].key, blobs[i].holders, blobs[i].same);
+		CHECK_EQ(takes(stage, blob, length), blobs[i].taken);
+		CHECK(is_sound(stage->lu->reservations->now));
+	}
+	stage_close(stage);
+}
+
 TEST(a_damaged_blob_leaves_the_unit_without_and_usable)
 {
 	struct stage *before = stage_with_holder(3);
