@@ -34,7 +34,8 @@ struct lf_waiter {
 	uint32_t epoch;               /* only older ones */
 	const struct lf_task *except; /* but for this one */
 	uint32_t remaining;
-	bool barrier;                           /* younger tasks of the unit wait for it */
+	bool barrier;  /* younger tasks of the unit wait for it */
+	bool answered; /* one that it counted ended with a status that its initiator is told */
 	void (*fire)(struct lf_waiter *waiter); /* with no lock; may be NULL */
 };
 
@@ -229,11 +230,19 @@ enum lf_tmf_function {
 	LF_TMF_CLEAR_TASK_SET,
 	LF_TMF_LUN_RESET,
 	LF_TMF_TARGET_RESET,
+	LF_TMF_I_T_NEXUS_RESET, /* of this nexus, on every unit of its target */
+	LF_TMF_QUERY_TASK,
+	LF_TMF_QUERY_TASK_SET,
+	LF_TMF_QUERY_ASYNCHRONOUS_EVENT,
+	LF_TMF_COUNT
 };
 
 enum lf_tmf_response {
 	LF_TMF_COMPLETE,
+	LF_TMF_SUCCEEDED, /* of a query: yes */
 	LF_TMF_NO_SUCH_TASK,
+	/* ABORT TASK came too late: the task ended with a status that its initiator is told, before this. */
+	LF_TMF_TASK_ENDED,
 	LF_TMF_NO_SUCH_LUN,
 	LF_TMF_REJECTED, /* not supported */
 };
@@ -244,6 +253,8 @@ struct lf_tmf {
 	enum lf_tmf_function function;
 	uint64_t lun, tag;             /* as in lf_request */
 	enum lf_tmf_response response; /* out */
+	uint32_t attentions;           /* out, QUERY ASYNCHRONOUS EVENT: how many are pending */
+	uint32_t attention_sense;      /* and the next one: KEY/ASC/ASCQ from the third byte down; 0: none */
 	/* Once, any thread, after the last done of whatever it ended; must not submit or block. */
 	void (*done)(struct lf_tmf *tmf);
 

@@ -56,6 +56,7 @@ struct lf_task {
 	uint32_t submitted; /* atomic: lf_submit was called */
 	uint32_t medium;    /* the unit's medium_generation when the command was checked */
 	uint8_t attribute;
+	bool answered;          /* ended with a status that its initiator is told */
 	bool queued;            /* in its unit's queue; adapter->lock */
 	bool counted;           /* the unit's exclusive owner waits for it; adapter->lock */
 	bool slow;              /* met a gate that was not zero: goes by the locked path at submit, too */
@@ -353,6 +354,10 @@ void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua);
 void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
 /* Likewise, but only for nexuses whose tasks were marked. adapter->lock is held. */
 void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
+/* Raises it for this nexus alone. */
+void lf_ua_raise_for(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *nexus);
+/* How many the nexus has pending on the unit; *sense: of the most important one, or 0. None is taken. */
+uint32_t lf_ua_count(struct lf_lu *lu, const struct lf_nexus *nexus, uint32_t *sense);
 /* medium.c. What GET EVENT STATUS NOTIFICATION tells, by MMC-6's codes; each nexus is told once. */
 enum lf_media_event {
 	LF_MEDIA_EVENT_NONE,
@@ -471,6 +476,8 @@ void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun);
  */
 bool lf_waiter_raise_locked(
 	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted);
+/* How many unfinished tasks match the waiter's predicate; it waits for none. adapter->lock is held. */
+uint32_t lf_waiter_match_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
 /* Younger tasks may go on; done for a barrier that is not needed any more. adapter->lock is held. */
 void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
 /*
@@ -519,5 +526,7 @@ void lf_scratch_put(struct lf_lu *lu, void *scratch);
  * set by one of them is set under lu->lock and only when it finds itself unmarked. adapter->lock is held.
  */
 void lf_lu_reset_locked(struct lf_lu *lu);
+/* Likewise, what the loss of a nexus does to a unit. */
+void lf_lu_nexus_lost_locked(struct lf_lu *lu, const struct lf_nexus *nexus);
 
 #endif

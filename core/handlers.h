@@ -21,6 +21,8 @@ void lf_request_sense(struct lf_lu *lu, struct lf_request *request);
 void lf_report_luns(struct lf_lu *lu, struct lf_request *request);
 /* opcodes.c */
 void lf_report_operation_codes(struct lf_lu *lu, struct lf_request *request);
+/* tmf.c */
+void lf_report_task_management(struct lf_lu *lu, struct lf_request *request);
 /* inquiry.c */
 void lf_inquiry(struct lf_lu *lu, struct lf_request *request);
 /* pages.c */

@@ -203,9 +203,9 @@ void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua)
 
 void lf_ua_raise_one_locked(struct lf_itl *itl, enum lf_ua ua)
 {
-	uint32_t covered = 1u << LF_UA_POWER_ON; /* 29/00 says reset, too (SPC-4 5.14) */
+	uint32_t covered = 1u << LF_UA_POWER_ON; /* 29/00 says reset and loss, too (SPC-4 5.14) */
 
-	if (ua == LF_UA_RESET && (itl->attentions & covered))
+	if ((ua == LF_UA_RESET || ua == LF_UA_NEXUS_LOSS) && (itl->attentions & covered))
 		return;
 	itl->attentions |= 1u << ua;
 	lf_atomic_or_u32(&itl->gate, LF_GATE_UNIT_ATTENTION);
@@ -236,4 +236,35 @@ void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *
 			lf_ua_raise_one_locked(itl, ua);
 	}
 	lf_unlock(&lu->lock);
+}
+
+void lf_ua_raise_for(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *nexus)
+{
+	lf_lock(&lu->lock);
+	lf_list_each(link, after, &lu->itls)
+	{
+		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
+		if (itl->nexus == nexus)
+			lf_ua_raise_one_locked(itl, ua);
+	}
+	lf_unlock(&lu->lock);
+}
+
+uint32_t lf_ua_count(struct lf_lu *lu, const struct lf_nexus *nexus, uint32_t *sense)
+{
+	uint32_t attentions = 0, count = 0;
+
+	lf_lock(&lu->lock);
+	lf_list_each(link, after, &lu->itls)
+	{
+		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
+		if (itl->nexus == nexus)
+			attentions = itl->attentions;
+	}
+	lf_unlock(&lu->lock);
+	*sense = 0;
+	for (uint32_t i = 0; i < LF_UA_COUNT; i++)
+		if ((attentions & 1u << i) && count++ == 0)
+			*sense = lf_ua_sense((enum lf_ua)i);
+	return count;
 }

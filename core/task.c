@@ -276,6 +276,7 @@ void lf_finish(struct lf_request *request)
 
 	lf_lock(&lane->lock); /* whoever walks the lane's tasks leaves the request alone from here on */
 	task->request = NULL;
+	task->answered = request->status != LF_STATUS_TASK_ABORTED;
 	lf_unlock(&lane->lock);
 	lf_check_enter_done();
 	request->done(request);

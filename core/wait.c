@@ -91,6 +91,23 @@ bool lf_waiter_raise_locked(
 	return waiter->remaining > 0;
 }
 
+uint32_t lf_waiter_match_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
+{
+	uint32_t count = 0;
+
+	lf_lanes_stop(adapter);
+	waiter->epoch = waiter->lu->epoch + 1;
+	for (uint32_t i = 0; i < adapter->lane_count; i++) {
+		lf_list_each(link, after, &adapter->lanes[i].tasks)
+		{
+			struct lf_task *task = lf_container(link, struct lf_task, link);
+			count += task->request != NULL && lf_waiter_matches(waiter, task);
+		}
+	}
+	lf_lanes_go(adapter);
+	return count;
+}
+
 void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
 {
 	if (!lf_link_in_list(&waiter->barrier_link))
@@ -168,7 +185,10 @@ static void lf_waiters_count_down_locked(
 	lf_list_each(link, after, &adapter->waiters)
 	{
 		struct lf_waiter *waiter = lf_container(link, struct lf_waiter, link);
-		if (!lf_waiter_matches(waiter, task) || --waiter->remaining > 0)
+		if (!lf_waiter_matches(waiter, task))
+			continue;
+		waiter->answered |= task->answered;
+		if (--waiter->remaining > 0)
 			continue;
 		lf_list_remove(link);
 		lf_watch_less_locked(adapter);

@@ -53,6 +53,7 @@ static enum iscsi_tmf_response tmf_response(enum lf_tmf_response response)
 	case LF_TMF_COMPLETE:
 		return ISCSI_TMF_COMPLETE;
 	case LF_TMF_NO_SUCH_TASK:
+	case LF_TMF_TASK_ENDED: /* its tag identifies no task any more, and its status goes before this */
 		return ISCSI_TMF_NO_TASK;
 	case LF_TMF_NO_SUCH_LUN:
 		return ISCSI_TMF_NO_LUN;

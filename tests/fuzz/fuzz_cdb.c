@@ -300,7 +300,7 @@ static void manage(struct input *input)
 		return;
 	memset(&world.tmf, 0, sizeof(world.tmf));
 	world.tmf.nexus = world.nexus[what & 1];
-	world.tmf.function = (enum lf_tmf_function)((what >> 1) % (LF_TMF_TARGET_RESET + 1));
+	world.tmf.function = (enum lf_tmf_function)((what >> 1) % LF_TMF_COUNT);
 	world.tmf.lun = which & 0x80 ? (uint64_t)0x412c << 48 : 0;
 	world.tmf.tag = slots[which % SLOTS].command.request.tag;
 	world.tmf.done = tmf_done;

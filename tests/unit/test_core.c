@@ -59,7 +59,8 @@ TEST(abort_answers_after_the_store_gave_the_buffer_back)
 	CHECK(held_release(&stage->store[0]));
 	CHECK_EQ(read->ended, 1);
 	CHECK_EQ(abort_task->answered, 1);
-	CHECK_EQ(abort_task->tmf.response, LF_TMF_COMPLETE);
+	CHECK_EQ(read->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(abort_task->tmf.response, LF_TMF_TASK_ENDED);
 	struct tmf *again = manage(stage, LF_TMF_ABORT_TASK, 0, read->request.tag);
 	CHECK_EQ(again->answered, 1);
 	CHECK_EQ(again->tmf.response, LF_TMF_NO_SUCH_TASK);
@@ -242,7 +243,7 @@ TEST(task_management_waits_for_a_unit_that_leaves)
 	CHECK_EQ(target->answered, 0);
 	CHECK(held_release(&stage->store[0]));
 	CHECK_EQ(abort_task->answered, 1);
-	CHECK_EQ(abort_task->tmf.response, LF_TMF_COMPLETE);
+	CHECK_EQ(abort_task->tmf.response, LF_TMF_TASK_ENDED);
 	CHECK_EQ(target->answered, 1);
 	lf_lu_free(stage->lu[0]);
 	stage->lu[0] = NULL;
