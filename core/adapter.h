@@ -138,7 +138,7 @@ void lf_lu_resize(struct lf_lu *lu, struct lf_resize *resize);
 /* Gives the memory back, and the address: last in the row of those that a newcomer gets. */
 void lf_lu_free(struct lf_lu *lu);
 
-/* Counts since the unit came, and where it is. Any thread. */
+/* What a unit is, and where. Any thread. */
 struct lf_lu_facts {
 	enum lf_lu_type type;
 	uint32_t target, lun;
@@ -154,6 +154,35 @@ struct lf_lu_facts {
 };
 
 void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
+
+/* Bucket n counts commands of less than 2^n microseconds that the ones below do not; the last: all others. */
+#define LF_LATENCY_BUCKETS 24
+
+/* Commands of one kind that have ended, whatever their status. */
+struct lf_command_counters {
+	uint64_t count;
+	uint64_t bytes;   /* that they moved: data as the initiator sees it */
+	uint64_t time_ns; /* sum over commands, from lf_begin to done: what runs side by side counts twice */
+	uint64_t latency[LF_LATENCY_BUCKETS];
+};
+
+/* What happened on a unit since it came. */
+struct lf_lu_counters {
+	uint64_t begun, in_flight;
+	struct lf_command_counters
+		reads; /* READ and what else takes blocks from the medium to the initiator */
+	struct lf_command_counters writes;  /* WRITE, WRITE AND VERIFY, ORWRITE, COMPARE AND WRITE */
+	struct lf_command_counters others;  /* all the rest, among them: */
+	uint64_t verifies, unmaps, flushes; /* VERIFY; UNMAP and WRITE SAME; SYNCHRONIZE CACHE */
+	uint64_t check_conditions, conflicts,
+		aborted;          /* CHECK CONDITION, RESERVATION CONFLICT, TASK ABORTED */
+	uint64_t medium_errors;   /* failures that a store reported, those that were asked for left out */
+	enum lf_error last_error; /* the newest of them; LF_OK: there was none */
+	uint64_t last_error_offset_bytes, last_error_time_ns; /* of the medium; by lf_time_ns */
+};
+
+/* Any thread. */
+void lf_lu_count(struct lf_lu *lu, struct lf_lu_counters *counters);
 uint32_t lf_lu_lun(const struct lf_lu *lu);
 uint32_t lf_lu_target(const struct lf_lu *lu);
 

@@ -56,6 +56,7 @@ struct lf_task {
 	uint32_t submitted; /* atomic: lf_submit was called */
 	uint32_t medium;    /* the unit's medium_generation when the command was checked */
 	uint8_t attribute;
+	uint64_t begin_ns;      /* by lf_time_ns */
 	bool answered;          /* ended with a status that its initiator is told */
 	bool queued;            /* in its unit's queue; adapter->lock */
 	bool counted;           /* the unit's exclusive owner waits for it; adapter->lock */
@@ -116,6 +117,12 @@ struct lf_adapter {
  */
 #define LF_TRANSFER_MAX_BYTES (4u << 20)
 
+/* A unit's counts of one lane, whose lock guards them: nobody else's cache line on a command's way. */
+struct lf_lane_counters {
+	struct lf_lu_counters counters;
+	uint8_t apart[64];
+};
+
 /* Bits of both gates: the unit's (for every nexus) and the nexus's own on the unit. */
 enum lf_gate {
 	LF_GATE_UNIT_ATTENTION = 1,
@@ -167,6 +174,8 @@ struct lf_lu {
 	char vendor[9], product[17], revision[5], serial[33]; /* not padded */
 	bool removable;
 	bool can_save; /* the store takes LF_OP_SAVE */
+
+	struct lf_lane_counters *counters; /* of each lane; NULL where there is no unit */
 
 	struct lf_lock lock; /* guards what follows */
 	struct lf_link itls;
@@ -444,6 +453,13 @@ void lf_check_leave_done(void);
 void lf_modes_init(struct lf_lu *lu, bool write_cache_off);
 /* Back to the saved values, as a reset of the unit has it (SAM-5 6.3.3). */
 void lf_modes_reset(struct lf_lu *lu);
+
+/* ---- counters.c ---- */
+
+/* The request ended, with this status; the lane's lock is held. */
+void lf_count_end(const struct lf_request *request, uint64_t now_ns);
+/* A store failed to do what the request asked of it. */
+void lf_count_error(const struct lf_request *request, enum lf_error error);
 
 /* ---- Internal between adapter.c, nexus.c, lu.c, task.c, wait.c, tmf.c ---- */
 

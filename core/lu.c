@@ -155,6 +155,7 @@ static void lf_lu_destroy(struct lf_lu *lu)
 	lf_lock_fini(&lu->lock);
 	lf_free(lu->reservations);
 	lf_free(lu->scratch_memory);
+	lf_free(lu->counters);
 	lf_free(lu);
 }
 
@@ -179,15 +180,18 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	struct lf_target *target = &adapter->targets[options->target];
 	struct lf_lu *lu = lf_alloc(sizeof(*lu));
 	void *scratch = lf_alloc(LF_SCRATCH_COUNT * LF_SCRATCH_BYTES);
+	struct lf_lane_counters *counters = lf_alloc(adapter->lane_count * sizeof(*counters));
 
-	if (lu == NULL || scratch == NULL || !lf_reservations_create(lu)) {
+	if (lu == NULL || scratch == NULL || counters == NULL || !lf_reservations_create(lu)) {
 		lf_free(lu);
 		lf_free(scratch);
+		lf_free(counters);
 		lf_message_set(message, "not enough memory for another device");
 		return LF_E_NO_MEMORY;
 	}
 	lu->adapter = adapter;
 	lu->scratch_memory = scratch;
+	lu->counters = counters;
 	lf_lock_init(&lu->lock);
 	lf_lu_fill(lu, options);
 	lf_lu_set_medium(lu, ops, store, info, options->read_only);
@@ -275,7 +279,7 @@ uint32_t lf_lu_target(const struct lf_lu *lu)
 
 void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts)
 {
-	struct lf_adapter *adapter = lu->adapter;
+	struct lf_lu_counters counters;
 
 	*facts = (struct lf_lu_facts){.type = lu->type,
 		.target = lu->target,
@@ -287,15 +291,8 @@ void lf_lu_describe(struct lf_lu *lu, struct lf_lu_facts *facts)
 	memcpy(facts->product, lu->product, sizeof(facts->product));
 	memcpy(facts->revision, lu->revision, sizeof(facts->revision));
 	lf_medium_describe(lu, facts);
-	lf_lock(&adapter->lock);
-	for (uint32_t i = 0; i < adapter->lane_count; i++) {
-		struct lf_lane *lane = &adapter->lanes[i];
-		lf_lock(&lane->lock);
-		lf_list_each(link, after, &lane->tasks) facts->in_flight +=
-			lf_container(link, struct lf_task, link)->lu == lu;
-		lf_unlock(&lane->lock);
-	}
-	lf_unlock(&adapter->lock);
+	lf_lu_count(lu, &counters);
+	facts->in_flight = counters.in_flight;
 }
 
 /* ---- What handlers use ---- */

@@ -255,7 +255,7 @@ static uint32_t sense_of_error(enum lf_error error, bool writing)
 	return LF_SENSE(0x4, 0x44, 0x00);
 }
 
-/* Every failure of a medium comes by here once, so this is where it is traced; the store logged it. */
+/* Every failure of a medium comes by here once: it is counted and traced here; the store logged it. */
 void lf_sense_from_error(struct lf_request *request, enum lf_error error, bool writing, uint64_t lba)
 {
 	uint32_t sense = sense_of_error(error, writing);
@@ -265,9 +265,11 @@ void lf_sense_from_error(struct lf_request *request, enum lf_error error, bool w
 		set_with_information(request, sense, lba);
 	else
 		lf_sense_set(request, sense);
-	if (error != LF_E_ABORTED)
-		lf_trace_medium_error(request->lu->lun, request->io.offset_bytes, (uint64_t)error,
-			(uint64_t)request->io.op);
+	if (error == LF_E_ABORTED)
+		return;
+	lf_count_error(request, error);
+	lf_trace_medium_error(
+		request->lu->lun, request->io.offset_bytes, (uint64_t)error, (uint64_t)request->io.op);
 }
 
 uint32_t lf_sense_read(const struct lf_request *request)

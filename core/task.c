@@ -47,6 +47,7 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 	struct lf_adapter *adapter = request->nexus->adapter;
 	uint32_t number = lf_lane_current() % adapter->lane_count;
 	struct lf_lane *lane = &adapter->lanes[number];
+	uint64_t now_ns = lf_time_ns();
 
 	lf_lock(&lane->lock);
 	struct lf_link *link = lf_list_take(&lane->free);
@@ -71,6 +72,9 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 	task->attribute = request->task_attribute;
 	task->slow = (lf_atomic_load_u32(&itl->gate) | lf_atomic_load_u32(&itl->lu->gate)) != 0 ||
 		     task->attribute != LF_TASK_SIMPLE;
+	task->begin_ns = now_ns;
+	if (task->lu->counters != NULL)
+		task->lu->counters[number].counters.begun++;
 	lf_list_append(&lane->tasks, link);
 	lf_unlock(&lane->lock);
 	return task;
@@ -268,6 +272,7 @@ void lf_finish(struct lf_request *request)
 	struct lf_task *task = request->task;
 	struct lf_lane *lane = &adapter->lanes[task->lane];
 	void *scratch = request->scratch;
+	uint64_t now_ns = lf_time_ns();
 
 	lf_check_finish(request);
 	if (request->status == LF_STATUS_CHECK_CONDITION)
@@ -276,6 +281,7 @@ void lf_finish(struct lf_request *request)
 
 	lf_lock(&lane->lock); /* whoever walks the lane's tasks leaves the request alone from here on */
 	task->request = NULL;
+	lf_count_end(request, now_ns);
 	task->answered = request->status != LF_STATUS_TASK_ABORTED;
 	lf_unlock(&lane->lock);
 	lf_check_enter_done();
