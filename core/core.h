@@ -175,6 +175,7 @@ struct lf_lu {
 	bool removable;
 	bool can_save; /* the store takes LF_OP_SAVE */
 
+	uint64_t since_ns;                 /* when it came, by lf_time_ns */
 	struct lf_lane_counters *counters; /* of each lane; NULL where there is no unit */
 
 	struct lf_lock lock; /* guards what follows */

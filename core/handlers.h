@@ -19,6 +19,7 @@ static inline uint32_t lf_compare_and_write_max(const struct lf_lu *lu)
 void lf_test_unit_ready(struct lf_lu *lu, struct lf_request *request);
 void lf_request_sense(struct lf_lu *lu, struct lf_request *request);
 void lf_report_luns(struct lf_lu *lu, struct lf_request *request);
+void lf_send_diagnostic(struct lf_lu *lu, struct lf_request *request);
 /* opcodes.c */
 void lf_report_operation_codes(struct lf_lu *lu, struct lf_request *request);
 /* tmf.c */
@@ -42,6 +43,8 @@ enum lf_exception_method {
 	LF_EXCEPTION_COUNT
 };
 bool lf_exception_take(struct lf_lu *lu, enum lf_exception_method method);
+/* log.c */
+void lf_log_sense(struct lf_lu *lu, struct lf_request *request);
 /* mode_select.c */
 void lf_mode_select(struct lf_lu *lu, struct lf_request *request);
 /* medium.c */

@@ -192,6 +192,7 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	lu->adapter = adapter;
 	lu->scratch_memory = scratch;
 	lu->counters = counters;
+	lu->since_ns = lf_time_ns();
 	lf_lock_init(&lu->lock);
 	lf_lu_fill(lu, options);
 	lf_lu_set_medium(lu, ops, store, info, options->read_only);

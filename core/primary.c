@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* primary.c: TEST UNIT READY, REQUEST SENSE and REPORT LUNS (SPC-4 6). */
+/* primary.c: TEST UNIT READY, REQUEST SENSE, REPORT LUNS and SEND DIAGNOSTIC (SPC-4 6). */
 #include "core/handlers.h"
 
 void lf_test_unit_ready(struct lf_lu *lu, struct lf_request *request)
@@ -29,6 +29,17 @@ void lf_request_sense(struct lf_lu *lu, struct lf_request *request)
 		sense = LF_SENSE(0x0, 0x5d, 0xff);
 	uint32_t length = lf_sense_build(reply, request->cdb[1] & 0x01, sense);
 	lf_finish_reply(request, reply, length);
+}
+
+/* The default self-test, which a unit passes that can be asked for it; no other is there (SPC-4 6.42). */
+void lf_send_diagnostic(struct lf_lu *lu, struct lf_request *request)
+{
+	enum { SELFTEST = 0x04 };
+
+	(void)lu;
+	if (!(request->cdb[1] & SELFTEST))
+		lf_sense_invalid_field_in_cdb(request, 1, 2);
+	lf_finish(request);
 }
 
 /* LUNs of one chunk of the nexus's table, a bit for each. */
