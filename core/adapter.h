@@ -246,6 +246,13 @@ struct lf_nexus_options {
 	void *context;
 };
 
+/*
+ * Sense data for an edge that reports events as they come: 06/3F/0E, REPORTED LUNS DATA HAS CHANGED, in fixed
+ * format.
+ */
+#define LF_EVENT_SENSE_LENGTH 18
+void lf_event_sense_inventory(uint8_t *to);
+
 /* An initiator port arrives: it meets 29/00 on every unit. PASSIVE_LEVEL. NULL when memory is short. */
 struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus_options *options);
 /* It goes. Every request of it is done, every task management function too. PASSIVE_LEVEL. */

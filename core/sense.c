@@ -287,3 +287,8 @@ uint32_t lf_sense_build(uint8_t *to, bool descriptor, uint32_t sense)
 {
 	return descriptor ? build_descriptor(to, sense, &no_detail) : build_fixed(to, sense, &no_detail);
 }
+
+void lf_event_sense_inventory(uint8_t *to)
+{
+	lf_sense_build(to, false, lf_ua_sense(LF_UA_REPORTED_LUNS_CHANGED));
+}

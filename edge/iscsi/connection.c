@@ -9,7 +9,8 @@
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
-#define MS_NS 1000000ull
+#define MS_NS           1000000ull
+#define LOGOUT_GRACE_MS 1000u
 
 static void connection_ready(struct lf_watch *watch, uint32_t events);
 static void connection_round(struct lf_round *round);
@@ -138,6 +139,10 @@ static void connection_kicked(struct lf_post *post)
 	if ((kicks & ISCSI_KICK_ROOM) &&
 		(connection->phase != ISCSI_PHASE_FULL || connection->login.negotiation.discovery))
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_ROOM);
+	if ((kicks & ISCSI_KICK_DROP) && connection->phase == ISCSI_PHASE_FULL)
+		lf_iscsi_farewell(connection, ISCSI_CLOSE_DROPPED);
+	if (kicks & ISCSI_KICK_INVENTORY)
+		lf_iscsi_tell_inventory(connection);
 	if (kicks & ISCSI_KICK_RESET)
 		lf_iscsi_connection_end(connection, ISCSI_CLOSE_RESET);
 	if ((kicks & ISCSI_KICK_CLAIM) && connection->phase == ISCSI_PHASE_CLAIM)
@@ -274,7 +279,10 @@ static void connection_timer(struct lf_timer *timer)
 {
 	struct iscsi_connection *connection = lf_container(timer, struct iscsi_connection, timer);
 
-	if (connection->phase == ISCSI_PHASE_FULL)
+	if (connection->phase == ISCSI_PHASE_FULL && connection->stopping) {
+		connection->grace_over = true;
+		iscsi_schedule(connection);
+	} else if (connection->phase == ISCSI_PHASE_FULL)
 		check_silence(connection);
 	else if (connection->phase < ISCSI_PHASE_FULL)
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_LOGIN_TIMEOUT);
@@ -373,11 +381,20 @@ static void connection_leave(struct iscsi_connection *connection)
 	lf_iscsi_connection_free(connection);
 }
 
+/* Initiators that know of it log out, and then know that nothing was lost; the others have a moment. */
 void lf_iscsi_connection_stop(struct iscsi_connection *connection)
 {
+	uint64_t now_ns = lf_time_ns(), deadline_ns = connection->iscsi->deadline_ns;
+	uint64_t left_ms = deadline_ns > now_ns ? (deadline_ns - now_ns) / MS_NS : 0;
+	uint32_t grace_ms = (uint32_t)lf_min(left_ms / 2, LOGOUT_GRACE_MS);
+
 	if (connection->phase < ISCSI_PHASE_FULL)
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_STOP);
 	connection->stopping = true;
+	if (connection->phase == ISCSI_PHASE_FULL) {
+		lf_iscsi_ask_logout(connection, (grace_ms + 999) / 1000);
+		set_timer(connection, grace_ms);
+	}
 	iscsi_schedule(connection);
 }
 
@@ -388,7 +405,7 @@ static void connection_round(struct lf_round *round)
 	if (connection->no_memory)
 		lf_iscsi_connection_close(connection, ISCSI_CLOSE_NO_MEMORY);
 	lf_iscsi_tasks_finish(connection);
-	if (connection->phase == ISCSI_PHASE_FULL && (connection->logging_out || connection->stopping) &&
+	if (connection->phase == ISCSI_PHASE_FULL && (connection->logging_out || connection->grace_over) &&
 		lf_iscsi_session_idle(connection))
 		lf_iscsi_quiesced(connection);
 	if (connection->phase < ISCSI_PHASE_LINGER)

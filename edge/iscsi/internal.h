@@ -53,6 +53,7 @@ struct iscsi_reply {
 	struct iscsi_sendable sendable;
 	uint8_t bhs[ISCSI_BHS_LENGTH];
 	bool takes_stat_sn;
+	bool inventory; /* the message that the inventory changed */
 	uint32_t data_length;
 	uint8_t data[];
 };
@@ -142,6 +143,7 @@ struct iscsi_session {
 	uint32_t tmf_count;        /* in the core */
 	uint32_t busy;             /* tasks that are not free */
 	uint32_t arrived;          /* tasks ever: the number of the next */
+	uint64_t commands;         /* likewise; relaxed, for whoever asks */
 	uint32_t in_core;          /* tasks between lf_begin and done */
 	uint32_t active;           /* tasks in the window whose answer has not been made */
 	uint32_t immediate;        /* immediate ones, likewise */
@@ -174,6 +176,8 @@ enum iscsi_kick {
 	ISCSI_KICK_HURRY = 8,  /* the core marked something that was begun */
 	ISCSI_KICK_RESET = 16, /* TARGET COLD RESET */
 	ISCSI_KICK_ROOM = 32, /* a newcomer takes its place: before the full feature phase, or in discovery */
+	ISCSI_KICK_INVENTORY = 64, /* a unit came, or went */
+	ISCSI_KICK_DROP = 128,     /* somebody wants the session gone */
 };
 
 /* Why a connection ended: the field of iscsi_connection_closed. */
@@ -191,6 +195,7 @@ enum iscsi_close_reason {
 	ISCSI_CLOSE_NO_MEMORY,
 	ISCSI_CLOSE_ROOM,
 	ISCSI_CLOSE_DIGEST,
+	ISCSI_CLOSE_DROPPED,
 };
 
 /* What was wrong: the reason field of iscsi_protocol_error. */
@@ -219,7 +224,7 @@ struct iscsi_receive {
 	bool digested;                 /* and then a digest */
 	uint32_t crc;                  /* of the data so far, when it is */
 	uint8_t bhs[ISCSI_BHS_LENGTH]; /* of that PDU, for a Reject, likewise */
-	uint64_t bytes;                /* ever received */
+	uint64_t bytes;                /* ever received; relaxed */
 };
 
 struct iscsi_connection {
@@ -228,13 +233,16 @@ struct iscsi_connection {
 	const struct iscsi_portal *portal;
 	struct lf_link link; /* the lane's connections */
 	uint64_t id;
+	char address[64]; /* the peer's */
 	int fd;
 	enum iscsi_phase phase;
 	enum iscsi_close_reason reason;
-	bool paused;      /* something must be sent before more is read */
-	bool logging_out; /* the answer waits for the tasks */
-	bool stopping;    /* no new commands */
-	bool no_memory;   /* an answer could not be made: the end of the round closes */
+	bool paused;           /* something must be sent before more is read */
+	bool logging_out;      /* the answer waits for the tasks */
+	bool stopping;         /* no new commands; it was asked to log out */
+	bool grace_over;       /* and did not in time */
+	bool inventory_queued; /* a message about it waits to be sent */
+	bool no_memory;        /* an answer could not be made: the end of the round closes */
 
 	struct lf_watch watch;
 	struct lf_timer timer;
@@ -258,7 +266,7 @@ struct iscsi_connection {
 	struct lf_link send_queue, solicit;
 	uint32_t replies, reply_bytes; /* in the queue and the batch */
 	struct iscsi_batch *batch;
-	uint64_t bytes_sent;     /* ever */
+	uint64_t bytes_sent;     /* ever; relaxed */
 	uint32_t turn_bytes;     /* since the loop last looked at the socket */
 	struct lf_link finished; /* tasks done on this loop, for the end of the round */
 
@@ -273,7 +281,9 @@ struct iscsi_connection {
 	struct lf_link session_link; /* the node's sessions, or its discovery sessions */
 	struct lf_link claim_link;   /* of the session that must end first */
 	struct lf_link claimants;
+	bool reinstates; /* a connection of the session that its TSIH names, which has ended meanwhile */
 	uint32_t tsih;
+	uint64_t since_ns; /* when it became a session */
 };
 
 /* ---- The node ---- */
@@ -448,6 +458,13 @@ uint32_t lf_iscsi_task_vectors(
 	const struct iscsi_task *task, uint64_t offset, uint32_t length, struct iovec *vector, uint32_t most);
 bool lf_iscsi_task_data_open(const struct iscsi_task *task);
 bool lf_iscsi_make_r2t(struct iscsi_task *task, uint8_t *bhs);
+
+/* async.c */
+void lf_iscsi_inventory_changed(void *connection);
+void lf_iscsi_tell_inventory(struct iscsi_connection *connection);
+void lf_iscsi_ask_logout(struct iscsi_connection *connection, uint32_t within_s);
+/* The target drops the session: says so, sends what is queued, closes. */
+void lf_iscsi_farewell(struct iscsi_connection *connection, enum iscsi_close_reason reason);
 
 /* transmit.c */
 /* NULL when memory is short: the connection is closed, but not before the end of the round. */

@@ -104,16 +104,6 @@ struct lf_iscsi *lf_iscsi_create(
 	return iscsi;
 }
 
-uint32_t lf_iscsi_session_count(struct lf_iscsi *iscsi)
-{
-	uint32_t count;
-
-	lf_lock(&iscsi->lock);
-	count = iscsi->session_count;
-	lf_unlock(&iscsi->lock);
-	return count;
-}
-
 /* ---- The end ---- */
 
 static void node_stopped(struct lf_post *post)

@@ -53,10 +53,37 @@ bool lf_iscsi_portal(struct lf_iscsi *iscsi, uint32_t index, struct lf_iscsi_por
 /* Sessions in full feature phase, discovery ones left out. Any thread. */
 uint32_t lf_iscsi_session_count(struct lf_iscsi *iscsi);
 
+/* A session, discovery ones too. Whatever follows to the end of it: any thread. */
+struct lf_iscsi_session_facts {
+	uint64_t id; /* for as long as the node lives; never 0 */
+	char initiator[224];
+	uint8_t isid[6];
+	uint16_t tsih, portal_group;
+	char address[64]; /* the initiator's; "" when it has none */
+	char user[256];   /* its CHAP name; "" when nobody asked */
+	bool discovery, header_digest, data_digest;
+	uint64_t since_ns;                      /* lf_time_ns */
+	uint64_t commands, bytes_in, bytes_out; /* bytes on the wire */
+};
+
+/* The session with the lowest id above after_id, which is 0 at first; false when there is none. */
+bool lf_iscsi_session_next(struct lf_iscsi *iscsi, uint64_t after_id, struct lf_iscsi_session_facts *facts);
+/* Ends it, without waiting for that; its initiator is told, and may come again. False: no such session. */
+bool lf_iscsi_session_drop(struct lf_iscsi *iscsi, uint64_t id);
+
+/* What initiators did wrong, since the beginning. */
+struct lf_iscsi_counts {
+	uint64_t logins_refused, logins_not_authenticated; /* the latter are in the former, too */
+	uint64_t header_digest_errors, data_digest_errors;
+};
+
+void lf_iscsi_count(struct lf_iscsi *iscsi, struct lf_iscsi_counts *counts);
+
 /*
- * Closes the portals, takes no new commands, lets what is in flight end, logs out and closes every
- * connection; done runs on the first loop when nothing is left, at the latest shortly after deadline_ns
- * (lf_time_ns) but never before the last request came back from the core. On the first loop's thread.
+ * Closes the portals, takes no new commands, asks every initiator to log out, and a moment later closes the
+ * connections of those that did not, when what they have in flight has ended; done runs on the first loop
+ * when nothing is left, at the latest shortly after deadline_ns (lf_time_ns) but never before the last
+ * request came back from the core. On the first loop's thread.
  */
 void lf_iscsi_stop(struct lf_iscsi *iscsi, uint64_t deadline_ns, void (*done)(void *context), void *context);
 

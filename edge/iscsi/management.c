@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* management.c: what is neither a command nor its data: task management, NOP, text, logout, Reject, the
- * farewell. */
+/* management.c: what is neither a command nor its data: task management, NOP, text, logout, Reject. */
 #include "edge/iscsi/internal.h"
 #include "trace/trace.h"
 
@@ -365,7 +364,7 @@ void lf_iscsi_text_request(
 	send_text(connection, bhs, more);
 }
 
-/* ---- Logout and farewell: 11.14, 11.15, 11.9 ---- */
+/* ---- Logout: 11.14, 11.15 ---- */
 
 static void answer_logout(struct iscsi_connection *connection)
 {
@@ -408,22 +407,10 @@ void lf_iscsi_logout(struct iscsi_connection *connection, const uint8_t *bhs)
 	iscsi_schedule(connection);
 }
 
-static void say_farewell(struct iscsi_connection *connection)
-{
-	struct iscsi_reply *reply = lf_iscsi_reply_create(connection, ISCSI_ASYNC_MESSAGE, 0);
-
-	if (reply == NULL)
-		return;
-	lf_put_be32(reply->bhs + ISCSI_AT_ITT, ISCSI_NO_TAG);
-	reply->bhs[ISCSI_AT_ASYNC_EVENT] = ISCSI_ASYNC_DROP_SESSION;
-	lf_iscsi_reply_send(connection, reply);
-	lf_iscsi_connection_end(connection, ISCSI_CLOSE_STOP);
-}
-
 void lf_iscsi_quiesced(struct iscsi_connection *connection)
 {
 	if (connection->logging_out)
 		answer_logout(connection);
 	else
-		say_farewell(connection);
+		lf_iscsi_farewell(connection, ISCSI_CLOSE_STOP);
 }

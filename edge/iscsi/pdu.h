@@ -115,7 +115,11 @@ enum iscsi_logout_reason { ISCSI_LOGOUT_SESSION = 0, ISCSI_LOGOUT_CONNECTION = 1
 enum iscsi_logout_response { ISCSI_LOGOUT_CLOSED = 0, ISCSI_LOGOUT_NO_CID = 1, ISCSI_LOGOUT_NO_RECOVERY = 2 };
 
 /* Asynchronous events: 11.9.1 */
-enum iscsi_async_event { ISCSI_ASYNC_DROP_SESSION = 3 };
+enum iscsi_async_event {
+	ISCSI_ASYNC_SCSI_EVENT = 0,
+	ISCSI_ASYNC_REQUEST_LOGOUT = 1,
+	ISCSI_ASYNC_DROP_SESSION = 3
+};
 
 /* Positions in the basic header segment that several PDUs share. */
 enum iscsi_field {
@@ -142,6 +146,8 @@ enum iscsi_field {
 	ISCSI_AT_LOGIN_STATUS = 36,
 	ISCSI_AT_ASYNC_EVENT = 36,
 	ISCSI_AT_OFFSET = 40,
+	ISCSI_AT_PARAMETER_2 = 40, /* of an asynchronous message: Time2Wait */
+	ISCSI_AT_PARAMETER_3 = 42, /* how long there is for the logout, or Time2Retain */
 	ISCSI_AT_BIDI_RESIDUAL = 40,
 	ISCSI_AT_RESIDUAL = 44,
 	ISCSI_AT_DESIRED_LENGTH = 44,

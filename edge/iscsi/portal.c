@@ -62,6 +62,16 @@ static bool address_is_wildcard(const union address *address)
 	return address->v4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+static void peer_text(int fd, char *text, size_t size)
+{
+	union address address = {0};
+	socklen_t length = sizeof(address);
+
+	if (getpeername(fd, &address.any, &length) == 0 &&
+		(address.any.sa_family == AF_INET || address.any.sa_family == AF_INET6))
+		address_text(&address, address_port(&address), text, size);
+}
+
 /* ---- SendTargets ---- */
 
 static void put_address(struct iscsi_text *text, const char *address, uint16_t tag)
@@ -134,6 +144,7 @@ void lf_iscsi_adopt(struct lf_iscsi *iscsi, const struct iscsi_portal *portal, i
 		return;
 	}
 	connection->id = ++iscsi->next_connection_id;
+	peer_text(fd, connection->address, sizeof(connection->address));
 	connection->lane = &iscsi->lanes[iscsi->next_lane];
 	iscsi->next_lane = (iscsi->next_lane + 1) % iscsi->lane_count;
 	enter_logins(connection);

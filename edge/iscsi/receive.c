@@ -285,7 +285,7 @@ void lf_iscsi_receive(struct iscsi_connection *connection)
 		lf_iscsi_connection_close(connection, got == 0 ? ISCSI_CLOSE_PEER : ISCSI_CLOSE_SOCKET_ERROR);
 		return;
 	}
-	receive->bytes += (uint64_t)got;
+	lf_atomic_store_relaxed_u64(&receive->bytes, receive->bytes + (uint64_t)got);
 	if (direct > 0) {
 		uint32_t took = lf_min(direct, (uint32_t)got);
 

@@ -34,14 +34,16 @@ static struct iscsi_connection *find_port_locked(struct lf_iscsi *iscsi, const s
 	return NULL;
 }
 
-static bool tsih_used_locked(struct lf_iscsi *iscsi, uint32_t tsih)
+static struct iscsi_connection *find_tsih_locked(struct lf_iscsi *iscsi, uint32_t tsih)
 {
 	lf_list_each(link, after, &iscsi->sessions)
 	{
-		if (lf_container(link, struct iscsi_connection, session_link)->tsih == tsih)
-			return true;
+		struct iscsi_connection *other = lf_container(link, struct iscsi_connection, session_link);
+
+		if (other->tsih == tsih)
+			return other;
 	}
-	return false;
+	return NULL;
 }
 
 static uint32_t new_tsih_locked(struct lf_iscsi *iscsi)
@@ -49,18 +51,56 @@ static uint32_t new_tsih_locked(struct lf_iscsi *iscsi)
 	/* There are far fewer sessions than handles, so this ends. 0 asks for a new session: 11.12.6 */
 	do {
 		iscsi->tsih_last = iscsi->tsih_last % 0xffff + 1;
-	} while (tsih_used_locked(iscsi, iscsi->tsih_last));
+	} while (find_tsih_locked(iscsi, iscsi->tsih_last) != NULL);
 	return iscsi->tsih_last;
 }
 
-/* A handle other than 0 would add a connection to a session (4.4.3), of which each has one. */
+/* Its last command ends before the younger one is answered. */
+static enum iscsi_claim take_place_locked(struct iscsi_connection *connection, struct iscsi_connection *older)
+{
+	lf_list_append(&older->claimants, &connection->claim_link);
+	lf_iscsi_connection_kick(older, ISCSI_KICK_CLOSE);
+	return ISCSI_CLAIM_WAITS;
+}
+
+static enum iscsi_claim refuse(enum iscsi_login_status *refusal, enum iscsi_login_status status)
+{
+	*refusal = status;
+	return ISCSI_CLAIM_REFUSED;
+}
+
+static enum iscsi_claim claim_discovery_locked(struct iscsi_connection *connection)
+{
+	struct lf_iscsi *iscsi = connection->iscsi;
+
+	connection->tsih = new_tsih_locked(iscsi);
+	if (iscsi->discovery_count >= ISCSI_DISCOVERIES_MAX) {
+		lf_iscsi_connection_kick(lf_container(lf_list_take(&iscsi->discoveries),
+						 struct iscsi_connection, session_link),
+			ISCSI_KICK_ROOM);
+		iscsi->discovery_count--;
+	}
+	lf_list_append(&iscsi->discoveries, &connection->session_link);
+	iscsi->discovery_count++;
+	return ISCSI_CLAIMED;
+}
+
+/*
+ * A handle other than 0 names a session (4.4.3). With the CID of its connection that one is reinstated
+ * (6.3.4): at error recovery level 0 its tasks end without notice and the session goes on by the new one,
+ * under its handle. With another CID it would be a second connection, of which there is none.
+ */
 static enum iscsi_claim claim_existing_locked(
 	struct iscsi_connection *connection, enum iscsi_login_status *refusal)
 {
-	bool exists = tsih_used_locked(connection->iscsi, connection->login.tsih);
+	struct iscsi_connection *older = find_tsih_locked(connection->iscsi, connection->login.tsih);
 
-	*refusal = exists ? ISCSI_LOGIN_TOO_MANY_CONNECTIONS : ISCSI_LOGIN_NO_SESSION;
-	return ISCSI_CLAIM_REFUSED;
+	if (connection->login.negotiation.discovery || older == NULL || !same_port(older, connection))
+		return refuse(refusal, ISCSI_LOGIN_NO_SESSION);
+	if (older->login.cid != connection->login.cid)
+		return refuse(refusal, ISCSI_LOGIN_TOO_MANY_CONNECTIONS);
+	connection->reinstates = true;
+	return take_place_locked(connection, older);
 }
 
 static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum iscsi_login_status *refusal)
@@ -68,36 +108,21 @@ static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum i
 	struct lf_iscsi *iscsi = connection->iscsi;
 	struct iscsi_connection *older;
 
-	if (connection->login.tsih != 0)
+	if (iscsi->stopping)
+		return refuse(refusal, ISCSI_LOGIN_UNAVAILABLE);
+	if (connection->login.tsih != 0 && !connection->reinstates)
 		return claim_existing_locked(connection, refusal);
-	if (iscsi->stopping) {
-		*refusal = ISCSI_LOGIN_UNAVAILABLE;
-		return ISCSI_CLAIM_REFUSED;
-	}
-	if (connection->login.negotiation.discovery) {
-		connection->tsih = new_tsih_locked(iscsi);
-		if (iscsi->discovery_count >= ISCSI_DISCOVERIES_MAX) {
-			lf_iscsi_connection_kick(lf_container(lf_list_take(&iscsi->discoveries),
-							 struct iscsi_connection, session_link),
-				ISCSI_KICK_ROOM);
-			iscsi->discovery_count--;
-		}
-		lf_list_append(&iscsi->discoveries, &connection->session_link);
-		iscsi->discovery_count++;
-		return ISCSI_CLAIMED;
-	}
+	if (connection->login.negotiation.discovery)
+		return claim_discovery_locked(connection);
+	/* Session reinstatement, 6.3.5; or another one was faster. */
 	older = find_port_locked(iscsi, connection);
-	if (older != NULL) {
-		/* Session reinstatement, 6.3.5: its last command ends before we answer. */
-		lf_list_append(&older->claimants, &connection->claim_link);
-		lf_iscsi_connection_kick(older, ISCSI_KICK_CLOSE);
-		return ISCSI_CLAIM_WAITS;
-	}
-	if (iscsi->session_count >= iscsi->sessions_max) {
-		*refusal = ISCSI_LOGIN_OUT_OF_RESOURCES;
-		return ISCSI_CLAIM_REFUSED;
-	}
-	connection->tsih = new_tsih_locked(iscsi);
+	if (older != NULL)
+		return take_place_locked(connection, older);
+	if (iscsi->session_count >= iscsi->sessions_max)
+		return refuse(refusal, ISCSI_LOGIN_OUT_OF_RESOURCES);
+	connection->tsih = connection->reinstates && find_tsih_locked(iscsi, connection->login.tsih) == NULL
+				   ? connection->login.tsih
+				   : new_tsih_locked(iscsi);
 	lf_list_append(&iscsi->sessions, &connection->session_link);
 	iscsi->session_count++;
 	return ISCSI_CLAIMED;
@@ -108,6 +133,7 @@ enum iscsi_claim lf_iscsi_session_claim(struct iscsi_connection *connection, enu
 	enum iscsi_claim claim;
 
 	lf_lock(&connection->iscsi->lock);
+	connection->since_ns = lf_time_ns();
 	claim = claim_locked(connection, refusal);
 	lf_unlock(&connection->iscsi->lock);
 	return claim;
@@ -187,6 +213,8 @@ bool lf_iscsi_session_open(struct iscsi_connection *connection)
 		.initiator = connection->login.initiator,
 		.initiator_port = port_name,
 		.port = &connection->portal->port,
+		.inventory_changed = lf_iscsi_inventory_changed,
+		.context = connection,
 	};
 
 	put_port_name(port_name, sizeof(port_name), &connection->login);

@@ -36,6 +36,7 @@ static struct iscsi_task *task_take(struct iscsi_connection *connection, const u
 
 	task->itt = lf_get_be32(bhs + ISCSI_AT_ITT);
 	task->number = session->arrived++;
+	lf_atomic_store_relaxed_u64(&session->commands, session->commands + 1);
 	task->flags = bhs[ISCSI_AT_FLAGS];
 	task->edtl = lf_get_be32(bhs + ISCSI_AT_EDTL);
 	task->immediate = (bhs[0] & ISCSI_IMMEDIATE) != 0;

@@ -267,6 +267,8 @@ static void add_reply(struct iscsi_connection *connection, struct iscsi_reply *r
 	/* The last Login Response finds us in the full feature phase, and goes without digests yet: 13.1 */
 	bool login = iscsi_opcode(reply->bhs) == ISCSI_LOGIN_RESPONSE;
 
+	if (reply->inventory)
+		connection->inventory_queued = false;
 	stamp(connection, reply->bhs, reply->takes_stat_sn);
 	add_vector(batch, reply->bhs, ISCSI_BHS_LENGTH);
 	if (!login)
@@ -345,7 +347,7 @@ static bool send_batch(struct iscsi_connection *connection)
 		return false;
 	}
 	lf_trace_iscsi_send(connection->id, batch->pdus, (uint64_t)sent, 0);
-	connection->bytes_sent += (uint64_t)sent;
+	lf_atomic_store_relaxed_u64(&connection->bytes_sent, connection->bytes_sent + (uint64_t)sent);
 	connection->turn_bytes += (uint32_t)sent;
 	while (batch->vector_at < batch->vector_count) {
 		struct iovec *vector = &batch->vector[batch->vector_at];

@@ -79,7 +79,11 @@ def refusals():
     refused(0x0201, [who, what, ("AuthMethod", "CHAP")], flags=0x81)
     refused(0x020a, [who, what], fields={14: b"\x12\x34"})
     with target.session() as connection:
-        refused(0x0206, [who, what], fields={14: connection.tsih.to_bytes(2, "big")})
+        handle = connection.tsih.to_bytes(2, "big")
+        refused(0x0206, [who, what], fields={14: handle, 20: b"\0\1"})
+        refused(0x020a, [("InitiatorName", raw.INITIATOR + "x"), what], fields={14: handle})
+        refused(0x020a, [who, what], fields={14: handle, 8: b"\x80\0\0\0\x77\x77"})
+        refused(0x020a, [who, ("SessionType", "Discovery")], fields={14: handle})
         connection.ping()
 
 
@@ -189,6 +193,24 @@ def reinstatement():
             other.ping()
 
 
+def connection_reinstatement():
+    """The session's handle and the same CID: the old connection ends with its tasks, the session goes on."""
+    with target.session(isid=5) as old, target.session(isid=6) as other:
+        itt = old.command(raw.write10(2000, 16), write=8192)
+        assert old.expect(raw.R2T).itt == itt
+        with target.connect(isid=old.isid) as new:
+            new.tsih, new.cmd_sn = old.tsih, old.cmd_sn
+            new.login()
+            assert new.tsih == old.tsih
+            old.expect_closed()
+            new.ready().ping()
+            assert new.good(raw.read10(2000, 16), read=8192).data == bytes(8192)
+            other.ping()
+            # And once more, now that it has been done.
+            with target.connect(isid=old.isid) as newest:
+                newest.tsih, newest.cmd_sn = new.tsih, new.cmd_sn
+                newest.login().ready()
+                new.expect_closed()
 def byte_by_byte():
     with target.connect() as connection:
         data = raw.text_of(connection.identity())
@@ -289,7 +311,7 @@ def slow_login():
 
 
 for case in (one_request, both_stages, continuation, refusals, not_a_login, too_long, login_again, discovery,
-             discovery_in_pieces, text_continued, over_ipv6, reinstatement, byte_by_byte, flood, discovery_flood,
+             discovery_in_pieces, text_continued, over_ipv6, reinstatement, connection_reinstatement, byte_by_byte, flood, discovery_flood,
              descriptors_run_out, slow_login):
     cases.run("iscsi_login_" + case.__name__, case)
 target.finish(cases)

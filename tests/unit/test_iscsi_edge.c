@@ -331,6 +331,7 @@ TEST(iscsi_stop_waits_for_the_store)
 	command(peer, 2, 0x28, 0, 8);
 	CHECK(wait_held(&stage, 1));
 	stage_stop(&stage, 100);
+	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
 	/* Past the deadline the connection is gone, but what the core has is not. */
 	CHECK_EQ(receive(peer), 0xff);
 	usleep(SILENCE_MS * 1000);
@@ -352,8 +353,11 @@ TEST(iscsi_stop_lets_commands_end)
 	command(peer, 2, 0x28, 0, 8);
 	CHECK(wait_held(&stage, 1));
 	stage_stop(&stage, ANSWER_S * 1000);
-	/* A new command is refused, the old one ends, and then there is a farewell. */
-	usleep(50000);
+	/* It is asked to log out; a new command is refused, the old one ends, and then there is a farewell.
+	 */
+	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
+	CHECK_EQ(peer->bhs[ISCSI_AT_ASYNC_EVENT], ISCSI_ASYNC_REQUEST_LOGOUT);
+	CHECK_EQ(lf_get_be16(peer->bhs + ISCSI_AT_PARAMETER_3), 1);
 	command(peer, 3, 0, 0, 0);
 	CHECK_EQ(receive(peer), ISCSI_REJECT);
 	CHECK_EQ(peer->bhs[ISCSI_AT_RESPONSE], ISCSI_REJECT_WAITING_FOR_LOGOUT);
@@ -362,6 +366,31 @@ TEST(iscsi_stop_lets_commands_end)
 	CHECK_EQ(peer->length, 4096);
 	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
 	CHECK_EQ(peer->bhs[ISCSI_AT_ASYNC_EVENT], ISCSI_ASYNC_DROP_SESSION);
+	/* Of Time2Wait nothing was said, so 13.15 holds; nothing is retained. */
+	CHECK_EQ(lf_get_be16(peer->bhs + ISCSI_AT_PARAMETER_2), 2);
+	CHECK_EQ(lf_get_be16(peer->bhs + ISCSI_AT_PARAMETER_3), 0);
+	CHECK_EQ(receive(peer), 0xff);
+	peer_close(peer);
+	stage_close(&stage);
+}
+
+/* Whoever does as he is asked need not be told farewell, and nobody waits for the grace to end. */
+TEST(iscsi_stop_ends_with_a_logout)
+{
+	uint8_t bhs[ISCSI_BHS_LENGTH] = {ISCSI_LOGOUT | ISCSI_IMMEDIATE, ISCSI_FINAL};
+	struct stage stage;
+	struct peer *peer;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
+	stage_stop(&stage, ANSWER_S * 1000);
+	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
+	CHECK_EQ(peer->bhs[ISCSI_AT_ASYNC_EVENT], ISCSI_ASYNC_REQUEST_LOGOUT);
+	lf_put_be32(bhs + ISCSI_AT_ITT, 5);
+	lf_put_be32(bhs + ISCSI_AT_CMD_SN, peer->cmd_sn);
+	send_pdu(peer, bhs, NULL, 0);
+	CHECK_EQ(receive(peer), ISCSI_LOGOUT_RESPONSE);
+	CHECK_EQ(peer->bhs[ISCSI_AT_RESPONSE], ISCSI_LOGOUT_CLOSED);
 	CHECK_EQ(receive(peer), 0xff);
 	peer_close(peer);
 	stage_close(&stage);
@@ -672,6 +701,77 @@ TEST(iscsi_long_answers_come_in_turns)
 	}
 	CHECK(ready(peer));
 	peer_close(peer);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* ---- Facts about sessions, and their end by somebody else's will ---- */
+
+static uint32_t count_sessions(struct stage *stage, struct lf_iscsi_session_facts *last)
+{
+	uint32_t count = 0;
+
+	for (last->id = 0; lf_iscsi_session_next(stage->iscsi, last->id, last); count++)
+		;
+	return count;
+}
+
+TEST(iscsi_facts_of_sessions)
+{
+	struct lf_iscsi_session_facts facts, first;
+	struct peer *one, *two;
+	struct stage stage;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK(!lf_iscsi_session_next(stage.iscsi, 0, &facts));
+	CHECK((one = session(&stage, 1)) != NULL && ready(one));
+	CHECK((two = session(&stage, 2)) != NULL && ready(two));
+	CHECK_EQ(count_sessions(&stage, &facts), 2);
+	CHECK(lf_iscsi_session_next(stage.iscsi, 0, &first));
+	CHECK(first.id < facts.id);
+	CHECK_STR(facts.initiator, "iqn.2001-04.com.example:host");
+	CHECK_EQ(facts.isid[0], 0x80);
+	CHECK_EQ(facts.isid[5], 2);
+	CHECK_EQ(facts.portal_group, 1);
+	CHECK(facts.tsih != 0 && facts.tsih != first.tsih);
+	CHECK_STR(facts.user, "");
+	CHECK(!facts.discovery && !facts.header_digest && !facts.data_digest);
+	CHECK(strncmp(facts.address, "127.0.0.1:", 10) == 0);
+	CHECK(facts.since_ns != 0 && facts.since_ns >= first.since_ns && facts.since_ns <= lf_time_ns());
+	/* 29/00 and then GOOD. */
+	CHECK_EQ(facts.commands, 2);
+	CHECK(facts.bytes_in >= 2 * ISCSI_BHS_LENGTH && facts.bytes_out >= 2 * ISCSI_BHS_LENGTH);
+	peer_close(one);
+	peer_close(two);
+	for (int i = 0; i < ANSWER_S * 1000 && count_sessions(&stage, &facts) > 0; i++)
+		usleep(1000);
+	CHECK_EQ(count_sessions(&stage, &facts), 0);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+TEST(iscsi_session_dropped)
+{
+	struct lf_iscsi_session_facts facts;
+	struct peer *one, *two;
+	struct stage stage;
+
+	CHECK(stage_open(&stage, 0));
+	CHECK((one = session(&stage, 1)) != NULL && ready(one));
+	CHECK((two = session(&stage, 2)) != NULL && ready(two));
+	CHECK(lf_iscsi_session_next(stage.iscsi, 0, &facts));
+	/* One that waits for its data ends with it. */
+	command(one, 9, 0x2a, 0, 8);
+	CHECK_EQ(receive(one), ISCSI_R2T);
+	CHECK(!lf_iscsi_session_drop(stage.iscsi, 0));
+	CHECK(!lf_iscsi_session_drop(stage.iscsi, 12345));
+	CHECK(lf_iscsi_session_drop(stage.iscsi, facts.id));
+	CHECK_EQ(receive(one), ISCSI_ASYNC_MESSAGE);
+	CHECK_EQ(one->bhs[ISCSI_AT_ASYNC_EVENT], ISCSI_ASYNC_DROP_SESSION);
+	CHECK_EQ(receive(one), 0xff);
+	CHECK(ready(two));
+	peer_close(one);
+	peer_close(two);
 	stage_stop(&stage, 1000);
 	stage_close(&stage);
 }
