@@ -28,7 +28,8 @@ static const char usage[] =
 	"  --server-pid PID      counts the processor time of that process in the measured time\n"
 	"  --cpu N               runs on that processor only\n"
 	"  --sessions N          how many sit idle; 4\n"
-	"  --no-immediate --initial-r2t --first-burst BYTES --max-burst BYTES   for the login\n";
+	"  --no-immediate --initial-r2t --first-burst BYTES --max-burst BYTES   for the login\n"
+	"  --header-digest --data-digest --chap NAME:SECRET --chap-target NAME:SECRET   likewise\n";
 
 struct options {
 	const char *target, *workload, *region;
@@ -61,6 +62,10 @@ enum {
 	OPTION_INITIAL_R2T,
 	OPTION_FIRST_BURST,
 	OPTION_MAX_BURST,
+	OPTION_HEADER_DIGEST,
+	OPTION_DATA_DIGEST,
+	OPTION_CHAP,
+	OPTION_CHAP_TARGET,
 };
 
 static const struct option long_options[] = {
@@ -83,6 +88,10 @@ static const struct option long_options[] = {
 	{"initial-r2t", no_argument, NULL, OPTION_INITIAL_R2T},
 	{"first-burst", required_argument, NULL, OPTION_FIRST_BURST},
 	{"max-burst", required_argument, NULL, OPTION_MAX_BURST},
+	{"header-digest", no_argument, NULL, OPTION_HEADER_DIGEST},
+	{"data-digest", no_argument, NULL, OPTION_DATA_DIGEST},
+	{"chap", required_argument, NULL, OPTION_CHAP},
+	{"chap-target", required_argument, NULL, OPTION_CHAP_TARGET},
 	{NULL, 0, NULL, 0},
 };
 
@@ -100,6 +109,10 @@ static bool take_flag(struct options *options, int option)
 		return true;
 	case OPTION_INITIAL_R2T:
 		return options->login.initial_r2t = true;
+	case OPTION_HEADER_DIGEST:
+		return options->login.header_digest = true;
+	case OPTION_DATA_DIGEST:
+		return options->login.data_digest = true;
 	default:
 		return false;
 	}
@@ -116,6 +129,12 @@ static bool take_value(struct options *options, int option, const char *value)
 		return true;
 	case OPTION_REGION:
 		options->region = value;
+		return true;
+	case OPTION_CHAP:
+		options->login.chap = value;
+		return true;
+	case OPTION_CHAP_TARGET:
+		options->login.chap_target = value;
 		return true;
 	case OPTION_SECONDS:
 		options->seconds = strtod(value, NULL);

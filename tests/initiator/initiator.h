@@ -32,6 +32,14 @@ struct lf_login {
 	uint32_t max_receive_bytes;   /* of one PDU, towards us; 0: 256 KiB */
 	uint32_t max_outstanding_r2t; /* 0: 1 */
 	uint32_t isid;                /* distinguishes sessions of one initiator name */
+	bool header_digest, data_digest;
+	const char *chap;        /* NAME:SECRET to prove with; NULL: not by CHAP */
+	const char *chap_target; /* NAME:SECRET that the target has to prove; NULL: it need not */
+};
+
+/* What the target said of CHAP in a login. */
+struct lf_chap {
+	char algorithm[8], identifier[8], challenge[80], name[256], response[80];
 };
 
 enum lf_data { LF_DATA_NONE, LF_DATA_IN, LF_DATA_OUT };
@@ -67,7 +75,7 @@ struct lf_scsi_task {
 
 /* A PDU that waits to be sent. */
 struct lf_out {
-	uint8_t bhs[LF_BHS_LENGTH];
+	uint8_t bhs[LF_BHS_LENGTH], header_digest[4], data_digest[4];
 	const void *data;
 	uint32_t length;
 };
@@ -79,7 +87,8 @@ struct lf_initiator {
 	char error[256]; /* why the session failed; empty while it works */
 
 	/* Negotiated. */
-	bool immediate_data, initial_r2t;
+	bool immediate_data, initial_r2t, header_digest, data_digest;
+	struct lf_chap chap;
 	uint32_t first_burst_bytes, max_burst_bytes, max_outstanding_r2t;
 	uint32_t max_send_bytes;    /* the target's MaxRecvDataSegmentLength */
 	uint32_t max_receive_bytes; /* ours */
@@ -106,6 +115,7 @@ struct lf_initiator {
 	uint32_t control_tag;
 	bool control_answered;
 	uint8_t control_bhs[LF_BHS_LENGTH];
+	uint64_t inventory_events; /* asynchronous messages that a unit came or went */
 	uint64_t pdus_in, pdus_out, receives, sends, completed;
 };
 
@@ -134,6 +144,22 @@ bool lf_initiator_logout(struct lf_initiator *session);
 uint32_t lf_initiator_abandon(struct lf_initiator *session);
 
 /* For the rooms of the initiator itself. */
+#define LF_LOGIN_TEXT_MAX 8192
+
+/* Keys and values, each with its zero byte. */
+struct lf_login_text {
+	char bytes[LF_LOGIN_TEXT_MAX];
+	uint32_t length;
+};
+
+void lf_login_add(struct lf_login_text *text, const char *key, const char *value);
+/* Sends one login request and takes one answer; *moved is set when that leads to the next stage. */
+bool lf_login_exchange(struct lf_initiator *session, const struct lf_login *login, struct lf_login_text *text,
+	uint8_t flags, bool *moved);
+/* The security stage; text begins with who and what. */
+bool lf_login_chap(struct lf_initiator *session, const struct lf_login *login, struct lf_login_text *text);
+/* CRC32C as it stands on the wire. */
+void lf_digest(const void *data, uint32_t length, uint8_t *digest);
 bool lf_initiator_fail(struct lf_initiator *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void lf_initiator_queue(struct lf_initiator *session, const uint8_t *bhs, const void *data, uint32_t length);

@@ -13,25 +13,18 @@
 #include "platform/bytes.h"
 #include "tests/initiator/initiator.h"
 
-#define TEXT_MAX 8192
-
-/* Keys and values, each with its zero byte. */
-struct text {
-	char bytes[TEXT_MAX];
-	uint32_t length;
-};
-
-static void text_add(struct text *text, const char *key, const char *value)
+void lf_login_add(struct lf_login_text *text, const char *key, const char *value)
 {
-	int length = snprintf(text->bytes + text->length, TEXT_MAX - text->length, "%s=%s", key, value);
+	int length =
+		snprintf(text->bytes + text->length, LF_LOGIN_TEXT_MAX - text->length, "%s=%s", key, value);
 	text->length += (uint32_t)length + 1;
 }
 
-static void text_add_number(struct text *text, const char *key, uint32_t value)
+static void text_add_number(struct lf_login_text *text, const char *key, uint32_t value)
 {
 	char digits[16];
 	snprintf(digits, sizeof(digits), "%u", value);
-	text_add(text, key, digits);
+	lf_login_add(text, key, digits);
 }
 
 static bool connect_to(struct lf_initiator *session, const struct lf_url *url)
@@ -60,29 +53,57 @@ static bool connect_to(struct lf_initiator *session, const struct lf_url *url)
 	return true;
 }
 
-static void offer(const struct lf_initiator *session, const struct lf_login *login, const struct lf_url *url,
-	struct text *text)
+static void identify(const struct lf_login *login, const struct lf_url *url, struct lf_login_text *text)
 {
-	text_add(text, "InitiatorName", login->initiator_name);
-	text_add(text, "TargetName", url->iqn);
-	text_add(text, "SessionType", "Normal");
-	text_add(text, "HeaderDigest", "None");
-	text_add(text, "DataDigest", "None");
-	text_add(text, "ErrorRecoveryLevel", "0");
-	text_add(text, "MaxConnections", "1");
-	text_add(text, "InitialR2T", session->initial_r2t ? "Yes" : "No");
-	text_add(text, "ImmediateData", session->immediate_data ? "Yes" : "No");
+	lf_login_add(text, "InitiatorName", login->initiator_name);
+	lf_login_add(text, "TargetName", url->iqn);
+	lf_login_add(text, "SessionType", "Normal");
+}
+
+static void offer(
+	const struct lf_initiator *session, const struct lf_login *login, struct lf_login_text *text)
+{
+	lf_login_add(text, "HeaderDigest", login->header_digest ? "CRC32C" : "None");
+	lf_login_add(text, "DataDigest", login->data_digest ? "CRC32C" : "None");
+	lf_login_add(text, "ErrorRecoveryLevel", "0");
+	lf_login_add(text, "MaxConnections", "1");
+	lf_login_add(text, "InitialR2T", session->initial_r2t ? "Yes" : "No");
+	lf_login_add(text, "ImmediateData", session->immediate_data ? "Yes" : "No");
 	text_add_number(text, "MaxRecvDataSegmentLength", session->max_receive_bytes);
 	text_add_number(text, "MaxBurstLength", session->max_burst_bytes);
 	text_add_number(text, "FirstBurstLength", session->first_burst_bytes);
 	text_add_number(text, "MaxOutstandingR2T", session->max_outstanding_r2t);
-	text_add(text, "DefaultTime2Wait", "0");
-	text_add(text, "DefaultTime2Retain", "0");
-	text_add(text, "DataPDUInOrder", "Yes");
-	text_add(text, "DataSequenceInOrder", "Yes");
+	lf_login_add(text, "DefaultTime2Wait", "0");
+	lf_login_add(text, "DefaultTime2Retain", "0");
+	lf_login_add(text, "DataPDUInOrder", "Yes");
+	lf_login_add(text, "DataSequenceInOrder", "Yes");
 }
 
-static bool accept_key(struct lf_initiator *session, const char *key, const char *value)
+static bool accept_digest(
+	struct lf_initiator *session, const struct lf_login *login, const char *key, const char *value)
+{
+	bool offered = *key == 'H' ? login->header_digest : login->data_digest;
+	if (strcmp(value, offered ? "CRC32C" : "None") != 0)
+		return lf_initiator_fail(session, "login: the target insists on %s=%s", key, value);
+	return true;
+}
+
+static void accept_chap(struct lf_chap *chap, const char *key, const char *value)
+{
+	if (!strcmp(key, "CHAP_A"))
+		snprintf(chap->algorithm, sizeof(chap->algorithm), "%s", value);
+	else if (!strcmp(key, "CHAP_I"))
+		snprintf(chap->identifier, sizeof(chap->identifier), "%s", value);
+	else if (!strcmp(key, "CHAP_C"))
+		snprintf(chap->challenge, sizeof(chap->challenge), "%s", value);
+	else if (!strcmp(key, "CHAP_N"))
+		snprintf(chap->name, sizeof(chap->name), "%s", value);
+	else if (!strcmp(key, "CHAP_R"))
+		snprintf(chap->response, sizeof(chap->response), "%s", value);
+}
+
+static bool accept_key(
+	struct lf_initiator *session, const struct lf_login *login, const char *key, const char *value)
 {
 	uint32_t number = (uint32_t)strtoul(value, NULL, 10);
 	bool yes = strcmp(value, "Yes") == 0;
@@ -100,12 +121,14 @@ static bool accept_key(struct lf_initiator *session, const char *key, const char
 		session->first_burst_bytes = number;
 	else if (!strcmp(key, "MaxOutstandingR2T") && number < session->max_outstanding_r2t)
 		session->max_outstanding_r2t = number;
-	else if ((!strcmp(key, "HeaderDigest") || !strcmp(key, "DataDigest")) && strcmp(value, "None") != 0)
-		return lf_initiator_fail(session, "login: the target insists on %s=%s", key, value);
+	else if (!strcmp(key, "HeaderDigest") || !strcmp(key, "DataDigest"))
+		return accept_digest(session, login, key, value);
+	accept_chap(&session->chap, key, value);
 	return true;
 }
 
-static bool accept_text(struct lf_initiator *session, char *text, uint32_t length)
+static bool accept_text(
+	struct lf_initiator *session, const struct lf_login *login, char *text, uint32_t length)
 {
 	if (length && text[length - 1])
 		return lf_initiator_fail(session, "login: the answer's text does not end in a zero byte");
@@ -117,7 +140,7 @@ static bool accept_text(struct lf_initiator *session, char *text, uint32_t lengt
 		if (!equals)
 			return lf_initiator_fail(session, "login: no '=' in the answer's \"%s\"", key);
 		*equals = 0;
-		if (!accept_key(session, key, equals + 1))
+		if (!accept_key(session, login, key, equals + 1))
 			return false;
 	}
 	return true;
@@ -142,12 +165,10 @@ static bool receive_all(struct lf_initiator *session, void *buffer, size_t lengt
 	return length == 0 || lf_initiator_fail(session, "login: no answer for 30 s");
 }
 
-/* Sends one login request and takes one answer; *final is set when the full feature phase is reached. */
-static bool exchange(
-	struct lf_initiator *session, const struct lf_login *login, struct text *text, bool *final)
+bool lf_login_exchange(struct lf_initiator *session, const struct lf_login *login, struct lf_login_text *text,
+	uint8_t flags, bool *moved)
 {
-	uint8_t bhs[LF_BHS_LENGTH] = {
-		0x43, 0x87}; /* immediate, T, from operational negotiation to full feature */
+	uint8_t bhs[LF_BHS_LENGTH] = {0x43, flags}; /* immediate */
 	uint32_t length;
 	lf_put_be24(bhs + 5, text->length);
 	bhs[8] = 0x80; /* ISID of the random type, RFC 7143 11.12.5 */
@@ -161,7 +182,7 @@ static bool exchange(
 	if (!receive_all(session, bhs, sizeof(bhs)))
 		return false;
 	length = lf_get_be24(bhs + 5);
-	if ((bhs[0] & 0x3f) != 0x23 || length > TEXT_MAX - 4)
+	if ((bhs[0] & 0x3f) != 0x23 || length > LF_LOGIN_TEXT_MAX - 4)
 		return lf_initiator_fail(session, "login: the answer is no login response");
 	if (!receive_all(session, text->bytes, (length + 3) & ~3u))
 		return false;
@@ -171,14 +192,15 @@ static bool exchange(
 	session->exp_cmd_sn = lf_get_be32(bhs + 28);
 	session->max_cmd_sn = lf_get_be32(bhs + 32);
 	session->tsih = (uint16_t)(bhs[14] << 8 | bhs[15]);
-	*final = bhs[1] & 0x80;
+	*moved = bhs[1] & 0x80;
 	text->bytes[length] = 0;
-	return accept_text(session, text->bytes, length);
+	text->length = 0;
+	return accept_text(session, login, text->bytes, length);
 }
 
 static bool negotiate(struct lf_initiator *session, const struct lf_url *url, const struct lf_login *login)
 {
-	struct text text = {.length = 0};
+	struct lf_login_text text = {.length = 0};
 	bool final = false;
 	session->immediate_data = login->immediate_data;
 	session->initial_r2t = login->initial_r2t;
@@ -188,14 +210,19 @@ static bool negotiate(struct lf_initiator *session, const struct lf_url *url, co
 	session->max_receive_bytes = login->max_receive_bytes ? login->max_receive_bytes : 262144;
 	session->max_send_bytes = 8192; /* RFC 7143 13.12: unless the target declares another */
 	session->cmd_sn = 1;
-	offer(session, login, url, &text);
+	identify(login, url, &text);
+	if (login->chap && !lf_login_chap(session, login, &text))
+		return false;
+	offer(session, login, &text);
 	for (int round = 0; !final; round++) {
 		if (round == 10)
 			return lf_initiator_fail(session, "login: no end after ten rounds");
-		if (!exchange(session, login, &text, &final))
+		/* T, from operational negotiation to full feature */
+		if (!lf_login_exchange(session, login, &text, 0x87, &final))
 			return false;
-		text.length = 0;
 	}
+	session->header_digest = login->header_digest;
+	session->data_digest = login->data_digest;
 	if (session->max_send_bytes < 512 || session->first_burst_bytes < 512 ||
 		session->first_burst_bytes > session->max_burst_bytes)
 		return lf_initiator_fail(session, "login: the target chose senseless lengths");

@@ -211,7 +211,10 @@ bool lf_initiator_pdu(struct lf_initiator *session, const uint8_t *bhs, const ui
 		session->control_answered = true;
 		return true;
 	case 0x32:
-		return lf_initiator_fail(session, "asynchronous message, event %u", bhs[36]);
+		if (bhs[36] != 0)
+			return lf_initiator_fail(session, "asynchronous message, event %u", bhs[36]);
+		session->inventory_events++;
+		return note_numbers(session, bhs, true);
 	case 0x3f:
 		return lf_initiator_fail(session, "reject, reason %02x", bhs[2]);
 	default:

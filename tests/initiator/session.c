@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session.c: batched sending and receiving, the command window, and the round of the initiator. */
 #include <errno.h>
+#include <isa-l/crc.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,6 +40,16 @@ static void grow_out(struct lf_initiator *session)
 	session->out_head = 0;
 }
 
+/* The padding counts, too. */
+static void digest_data(struct lf_out *out)
+{
+	uint8_t tail[4] = {0};
+	uint32_t crc = crc32_iscsi((unsigned char *)(uintptr_t)out->data, (int)out->length, 0xffffffff);
+	crc = ~crc32_iscsi(tail, (int)(-out->length & 3u), crc);
+	for (int i = 0; i < 4; i++)
+		out->data_digest[i] = (uint8_t)(crc >> 8 * i);
+}
+
 /* bhs is copied; data must last until it was sent. */
 void lf_initiator_queue(struct lf_initiator *session, const uint8_t *bhs, const void *data, uint32_t length)
 {
@@ -50,7 +61,16 @@ void lf_initiator_queue(struct lf_initiator *session, const uint8_t *bhs, const 
 	lf_put_be24(out->bhs + 5, length);
 	out->data = data;
 	out->length = length;
+	if (session->data_digest && length)
+		digest_data(out);
 	session->pdus_out++;
+}
+
+/* On the wire, with digests. */
+static uint32_t pdu_length(const struct lf_initiator *session, uint32_t header, uint32_t data)
+{
+	return header + (session->header_digest ? 4 : 0) + ((data + 3) & ~3u) +
+	       (session->data_digest && data ? 4 : 0);
 }
 
 /* Fills segments with what waits at the head of the ring, less what was sent of it. */
@@ -59,15 +79,20 @@ static size_t gather(struct lf_initiator *session, struct iovec *segments)
 	static const uint8_t padding[4];
 	uint32_t skip = session->out_sent_bytes;
 	size_t count = 0;
-	for (uint32_t i = 0; i < session->out_count && count + 3 <= SEGMENTS_MAX; i++) {
+	for (uint32_t i = 0; i < session->out_count && count + 5 <= SEGMENTS_MAX; i++) {
 		struct lf_out *out = &session->out[(session->out_head + i) % session->out_size];
-		struct iovec parts[3] = {{out->bhs, LF_BHS_LENGTH},
+		struct iovec parts[5] = {{out->bhs, LF_BHS_LENGTH},
+			{out->header_digest, session->header_digest ? 4 : 0},
 			{(void *)(uintptr_t)out->data, out->length},
-			{(void *)(uintptr_t)padding, -out->length & 3u}};
+			{(void *)(uintptr_t)padding, -out->length & 3u},
+			{out->data_digest, session->data_digest && out->length ? 4 : 0}};
 		/* Acknowledged as late as possible: the target frees what it kept for us. */
-		if (i || skip == 0)
+		if (i || skip == 0) {
 			lf_put_be32(out->bhs + 28, session->exp_stat_sn);
-		for (int part = 0; part < 3; part++) {
+			if (session->header_digest)
+				lf_digest(out->bhs, LF_BHS_LENGTH, out->header_digest);
+		}
+		for (int part = 0; part < 5; part++) {
 			if (skip >= parts[part].iov_len) {
 				skip -= (uint32_t)parts[part].iov_len;
 				continue;
@@ -85,7 +110,7 @@ static void forget_sent(struct lf_initiator *session, size_t bytes)
 	bytes += session->out_sent_bytes;
 	while (session->out_count) {
 		struct lf_out *out = &session->out[session->out_head];
-		size_t length = LF_BHS_LENGTH + ((out->length + 3) & ~3u);
+		size_t length = pdu_length(session, LF_BHS_LENGTH, out->length);
 		if (bytes < length)
 			break;
 		bytes -= length;
@@ -213,6 +238,25 @@ static uint32_t take_data_in(
 	return LF_BHS_LENGTH + now;
 }
 
+/* One that is there whole; its digests have to be right. */
+static bool take_whole(struct lf_initiator *session, const uint8_t *bhs, uint32_t header, uint32_t length)
+{
+	const uint8_t *data = bhs + header + (session->header_digest ? 4 : 0);
+	uint32_t padded = (length + 3) & ~3u;
+	uint8_t digest[4];
+	if (session->header_digest) {
+		lf_digest(bhs, header, digest);
+		if (memcmp(digest, bhs + header, 4) != 0)
+			return lf_initiator_fail(session, "opcode %02x: the header digest is wrong", bhs[0]);
+	}
+	if (session->data_digest && length) {
+		lf_digest(data, padded, digest);
+		if (memcmp(digest, data + padded, 4) != 0)
+			return lf_initiator_fail(session, "opcode %02x: the data digest is wrong", bhs[0]);
+	}
+	return lf_initiator_pdu(session, bhs, data, length);
+}
+
 /* Takes every complete PDU off the stage and moves the rest to its beginning. */
 static bool take_pdus(struct lf_initiator *session)
 {
@@ -224,15 +268,16 @@ static bool take_pdus(struct lf_initiator *session)
 		if (data > session->max_receive_bytes)
 			return lf_initiator_fail(session, "a data segment of %u bytes, we take %u", data,
 				session->max_receive_bytes);
-		if ((bhs[0] & 0x3f) == 0x25 && data % 4 == 0 && bhs[4] == 0) {
+		if (!session->header_digest && !session->data_digest && (bhs[0] & 0x3f) == 0x25 &&
+			data % 4 == 0 && bhs[4] == 0) {
 			used = take_data_in(session, bhs, there, data);
 			if (used == 0)
 				return false;
 		} else {
-			used = header + ((data + 3) & ~3u);
+			used = pdu_length(session, header, data);
 			if (used > there)
 				break;
-			if (!lf_initiator_pdu(session, bhs, bhs + header, data))
+			if (!take_whole(session, bhs, header, data))
 				return false;
 		}
 		session->pdus_in++;

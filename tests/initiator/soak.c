@@ -24,6 +24,7 @@ static const char usage[] =
 	"  --no-unmap            reads, writes and flushes only\n"
 	"  --announce            prints \"running\" when the region is filled\n"
 	"  --no-immediate --initial-r2t --first-burst BYTES --max-burst BYTES   for the login\n"
+	"  --header-digest --data-digest --chap NAME:SECRET --chap-target NAME:SECRET   likewise\n"
 	"Exit status: 0, or 1 after a miscompare, an unexpected answer or a broken session.\n";
 
 enum {
@@ -43,6 +44,10 @@ enum {
 	OPTION_INITIAL_R2T,
 	OPTION_FIRST_BURST,
 	OPTION_MAX_BURST,
+	OPTION_HEADER_DIGEST,
+	OPTION_DATA_DIGEST,
+	OPTION_CHAP,
+	OPTION_CHAP_TARGET,
 };
 
 static const struct option long_options[] = {
@@ -62,6 +67,10 @@ static const struct option long_options[] = {
 	{"initial-r2t", no_argument, NULL, OPTION_INITIAL_R2T},
 	{"first-burst", required_argument, NULL, OPTION_FIRST_BURST},
 	{"max-burst", required_argument, NULL, OPTION_MAX_BURST},
+	{"header-digest", no_argument, NULL, OPTION_HEADER_DIGEST},
+	{"data-digest", no_argument, NULL, OPTION_DATA_DIGEST},
+	{"chap", required_argument, NULL, OPTION_CHAP},
+	{"chap-target", required_argument, NULL, OPTION_CHAP_TARGET},
 	{NULL, 0, NULL, 0},
 };
 
@@ -83,6 +92,10 @@ static bool take_flag(struct soak_options *options, int option)
 		return true;
 	case OPTION_INITIAL_R2T:
 		return options->login.initial_r2t = true;
+	case OPTION_HEADER_DIGEST:
+		return options->login.header_digest = true;
+	case OPTION_DATA_DIGEST:
+		return options->login.data_digest = true;
 	default:
 		return false;
 	}
@@ -98,11 +111,15 @@ static bool take_value(struct soak_options *options, int option, const char *val
 		options->region = value;
 	else if (option == OPTION_UNTIL_FILE)
 		options->until_file = value;
+	else if (option == OPTION_CHAP)
+		options->login.chap = value;
+	else if (option == OPTION_CHAP_TARGET)
+		options->login.chap_target = value;
 	else if (option == OPTION_SECONDS)
 		options->seconds = strtod(value, NULL);
 	if (option <= OPTION_REGION && option != OPTION_SEED)
 		return true;
-	if (option == OPTION_UNTIL_FILE || option == OPTION_SECONDS)
+	if (option == OPTION_UNTIL_FILE || option == OPTION_SECONDS || option >= OPTION_CHAP)
 		return true;
 	errno = 0;
 	number = value ? strtoull(value, &end, 0) : 0;

@@ -14,6 +14,9 @@ LOGINS = {
     "unsolicited": ["--no-immediate"],
     "r2t_only": ["--no-immediate", "--initial-r2t"],
     "all_three": ["--first-burst", "1024", "--max-burst", "2048"],
+    "header_digest": ["--header-digest"],
+    "data_digest": ["--data-digest", "--no-immediate"],
+    "both_digests": ["--header-digest", "--data-digest", "--first-burst", "1024", "--max-burst", "2048"],
 }
 
 
@@ -44,6 +47,23 @@ class Tests:
         assert answer.returncode == 0, answer.stdout
         answer = run([find_tool("lf-soak"), "--target", self.url, "--ios", "3000"] + options)
         assert answer.returncode == 0, answer.stdout
+
+    def chap(self):
+        """Both sides prove who they are; neither takes a wrong proof."""
+        path = os.path.join(self.scratch, "secrets")
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write("initiator:initiators secret\nmutual target:the targets secret\n")
+        image = sparse(os.path.join(self.scratch, "private.img"), 4 * MIB)
+        adapter = Adapter(self.scratch, ["--chap-file", path, image])
+        who, other = ["--chap", "initiator:initiators secret"], ["--chap-target", "target:the targets secret"]
+        try:
+            for options, status in ((who, 0), (who + other + ["--data-digest"], 0), ([], 1), (who[:1] + ["initiator:x"], 1),
+                                    (who + ["--chap-target", "target:another one's secret"], 1)):
+                answer = run([find_tool("lf-soak"), "--target", adapter.url(image), "--ios", "200"] + options)
+                assert answer.returncode == status, (options, answer.stdout)
+            assert adapter.stop() == 0, adapter.log()
+        finally:
+            adapter.kill()
 
     def idle(self):
         answer, result = self.bench("--workload", "idle", "--seconds", "1")
@@ -91,6 +111,7 @@ def main():
         cases.run("initiator_workloads", tests.workloads)
         for name, options in LOGINS.items():
             cases.run("initiator_login_%s" % name, tests.logins, options)
+        cases.run("initiator_chap", tests.chap)
         cases.run("initiator_idle", tests.idle)
         cases.run("initiator_sees_wrong_data", tests.wrong_data_is_seen)
         cases.run("soak_sees_another_writer", tests.soak_sees_another_writer)

@@ -16,6 +16,9 @@ CYCLES = int(os.environ.get("STORM_CYCLES", "1000"))
 MOST_S = float(os.environ.get("STORM_SECONDS", "230"))  # the runner gives a script 300
 BEGAN = time.monotonic()
 HAMMER_EVERY = 5
+WHO = ["--chap", "storm:the storm's own secret"]
+TARGET = ["--chap-target", "target:the target's own secret"]
+SECRETS = "storm:the storm's own secret\nmutual target:the target's own secret\n"
 MIB = 1 << 20
 
 
@@ -25,7 +28,7 @@ class Soak:
     def __init__(self, scratch, name, url, *options):
         self.url, self.errors = url, os.path.join(scratch, name + ".err")
         with open(self.errors, "w") as errors:
-            self.process = subprocess.Popen([find_tool("lf-soak"), "--target", url] + list(options),
+            self.process = subprocess.Popen([find_tool("lf-soak"), "--target", url] + WHO + list(options),
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
 
     def wait_until_running(self):
@@ -59,11 +62,15 @@ class Storm:
     def start(self):
         stays = [sparse(os.path.join(self.scratch, "stay-%d.img" % i), 16 * MIB) for i in range(3)]
         self.movers = [sparse(os.path.join(self.scratch, "go-%d.img" % i), 4 * MIB) for i in range(3)]
-        self.adapter = Adapter(self.scratch, stays[:2], engine=self.engine)
+        secrets = os.path.join(self.scratch, "secrets")
+        with open(os.open(secrets, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(SECRETS)
+        self.adapter = Adapter(self.scratch, ["--chap-file", secrets] + stays[:2], engine=self.engine)
         self.adapter.connect(stays[2], "--block-size", "4096")
         self.open_before = self.count_descriptors()
         places = [(stays[0], "0:1024"), (stays[1], "4096:1024"), (stays[2], "512:512"), (stays[0], "8192:1024")]
-        logins = [[], ["--no-immediate", "--initial-r2t"], ["--first-burst", "4096", "--max-burst", "8192"], []]
+        logins = [[], ["--no-immediate", "--initial-r2t", "--header-digest", "--data-digest"] + TARGET,
+                  ["--first-burst", "4096", "--max-burst", "8192", "--data-digest"], ["--header-digest"]]
         for i, (image, region) in enumerate(places):
             options = ["--region", region, "--seed", str(100 + i), "--depth", "8", "--until-file", self.until]
             options += ["--report-luns"] if i % 2 else []
