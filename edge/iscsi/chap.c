@@ -76,10 +76,11 @@ void lf_iscsi_chap_init(struct iscsi_chap *chap, struct iscsi_authority *authori
 
 void lf_iscsi_chap_fini(struct iscsi_chap *chap)
 {
-	if (!lf_link_in_list(&chap->link))
+	if (chap->authority == NULL)
 		return;
 	lf_lock(&chap->authority->lock);
-	lf_list_remove(&chap->link);
+	if (lf_link_in_list(&chap->link))
+		lf_list_remove(&chap->link);
 	lf_unlock(&chap->authority->lock);
 	explicit_bzero(chap->challenge, sizeof(chap->challenge));
 }
