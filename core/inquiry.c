@@ -167,7 +167,6 @@ static uint32_t block_limits(const struct lf_lu *lu, const struct lf_request *re
 
 	(void)request;
 	memset(to, 0, 0x3c);
-	to[0] = 0x01; /* WSNZ */
 	to[1] = (uint8_t)lf_compare_and_write_max(lu);
 	lf_put_be16(to + 2, (uint16_t)(info->physical_block_size >> lu->block_shift)); /* granularity */
 	lf_put_be32(to + 4, lu->transfer_max_blocks);

@@ -54,16 +54,29 @@ static void report_all(const struct lf_lu *lu, struct lf_request *request, bool 
 	lf_reply_finish(request, at);
 }
 
-static void report_one(struct lf_request *request, const struct lf_command *command, bool timeouts)
+/* The bits that this unit lets a CDB have: WRITE SAME unmaps only where UNMAP does. */
+static void usage_of(const struct lf_lu *lu, const struct lf_command *command, uint8_t *usage)
+{
+	enum { WRITE_SAME_UNMAP = 0x08 };
+
+	memcpy(usage, command->usage, command->cdb_length);
+	if (command->data == LF_DATA_ONE_BLOCK_OUT && !lu->info.can_unmap)
+		usage[1] &= (uint8_t)~WRITE_SAME_UNMAP;
+}
+
+static void report_one(
+	const struct lf_lu *lu, struct lf_request *request, const struct lf_command *command, bool timeouts)
 {
 	enum { NOT_SUPPORTED = 1, SUPPORTED = 3 };
 	uint8_t header[4] = {0, NOT_SUPPORTED};
 	uint64_t length = sizeof(header);
 
 	if (command != NULL) {
+		uint8_t usage[sizeof(command->usage)];
+		usage_of(lu, command, usage);
 		header[1] = (uint8_t)(SUPPORTED | (timeouts ? 0x80 : 0)); /* CTDP */
 		lf_put_be16(header + 2, command->cdb_length);
-		lf_reply_put(request, length, command->usage, command->cdb_length);
+		lf_reply_put(request, length, usage, command->cdb_length);
 		length += command->cdb_length;
 		if (timeouts) {
 			put_timeouts(request, length);
@@ -103,15 +116,16 @@ void lf_report_operation_codes(struct lf_lu *lu, struct lf_request *request)
 	case REPORT_OPCODE: /* refused for one that has service actions; the field for these is ignored */
 		if (has_actions)
 			break;
-		report_one(request, find(lu, opcode, 0), timeouts);
+		report_one(lu, request, find(lu, opcode, 0), timeouts);
 		return;
 	case REPORT_OPCODE_AND_ACTION: /* refused for one that has none */
 		if (known && !has_actions)
 			break;
-		report_one(request, find(lu, opcode, action), timeouts);
+		report_one(lu, request, find(lu, opcode, action), timeouts);
 		return;
 	case REPORT_EITHER:
-		report_one(request, has_actions || action == 0 ? find(lu, opcode, action) : NULL, timeouts);
+		report_one(
+			lu, request, has_actions || action == 0 ? find(lu, opcode, action) : NULL, timeouts);
 		return;
 	default:
 		break;

@@ -246,6 +246,10 @@ TEST(a_disk_without_unmap_refuses_it)
 	CHECK_EQ(RUN_OUT(stage, 512, 0x41, 0, 0, 0, 0, 0, 0, 0, 1, 0), 0);
 	CHECK_EQ(RUN_IN(stage, 32, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0), 0);
 	CHECK_EQ(stage->data[14], 0);
+	CHECK_EQ(RUN_IN(stage, 64, 0xa3, 0x0c, 0x01, 0x41, 0, 0, 0, 0, 0, 64, 0, 0), 0);
+	CHECK_EQ(stage->data[5], 0x00); /* no UNMAP bit is reported that would be refused */
+	CHECK_EQ(RUN_IN(stage, 64, 0xa3, 0x0c, 0x01, 0x93, 0, 0, 0, 0, 0, 64, 0, 0), 0);
+	CHECK_EQ(stage->data[5], 0x01);
 	CHECK_EQ(RUN_IN(stage, 64, 0x12, 1, 0xb0, 0, 64, 0), 0);
 	for (uint32_t i = 20; i < 36; i++)
 		CHECK_EQ(stage->data[i], 0);
@@ -364,7 +368,7 @@ TEST(block_limits_and_provisioning)
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
 	const uint8_t *data = stage->data;
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0xb0, 0, 255, 0), 0);
-	CHECK(memcmp(data, "\x00\xb0\x00\x3c\x01\x80\x00\x08", 8) == 0);
+	CHECK(memcmp(data, "\x00\xb0\x00\x3c\x00\x80\x00\x08", 8) == 0);
 	CHECK_EQ(lf_get_be32(data + 8), 8192);
 	CHECK_EQ(lf_get_be32(data + 12), 2048);
 	CHECK_EQ(lf_get_be32(data + 16), 0);
