@@ -37,9 +37,13 @@ static void standard(const struct lf_lu *lu, struct lf_request *request)
 	lf_put_be16(version, 0x00a0);     /* SAM-5 */
 	lf_put_be16(version + 2, 0x0460); /* SPC-4 */
 	version += 4;
-	if (lu->type != LF_LU_ABSENT) {
-		lf_put_be16(version, lu->type == LF_LU_CDROM ? 0x04e0 : 0x04c0); /* MMC-6, SBC-3 */
+	if (lu->type == LF_LU_CDROM) {
+		lf_put_be16(version, 0x04e0); /* MMC-6 */
 		version += 2;
+	} else if (lu->type == LF_LU_DISK) {
+		lf_put_be16(version, 0x04c0);     /* SBC-3, by which some initiators know page B0h's length */
+		lf_put_be16(version + 2, 0x0600); /* SBC-4 */
+		version += 4;
 	}
 	if (port != NULL && port->protocol == PROTOCOL_ISCSI)
 		lf_put_be16(version, 0x0960);
@@ -121,7 +125,7 @@ static uint32_t device_identification(const struct lf_lu *lu, const struct lf_re
 	return length;
 }
 
-/* ---- 86h, B0h, B1h, B2h ---- */
+/* ---- 86h, 87h, 88h, B0h, B1h, B2h ---- */
 
 static uint32_t extended_inquiry(const struct lf_lu *lu, const struct lf_request *request, uint8_t *to)
 {
@@ -131,6 +135,33 @@ static uint32_t extended_inquiry(const struct lf_lu *lu, const struct lf_request
 	to[2] = lu->type == LF_LU_DISK ? 0x01 : 0x00; /* V_SUP */
 	to[3] = 0x01;                                 /* LUICLR */
 	return 0x3c;
+}
+
+/* One descriptor for all pages and subpages: every initiator shares them (SPC-4 7.8.9). */
+static uint32_t mode_page_policy(const struct lf_lu *lu, const struct lf_request *request, uint8_t *to)
+{
+	static const uint8_t descriptor[] = {0x3f, 0xff, 0x00, 0x00};
+
+	(void)lu;
+	(void)request;
+	memcpy(to, descriptor, sizeof(descriptor));
+	return sizeof(descriptor);
+}
+
+/* The port that was asked: an edge tells of no others (SPC-4 7.8.14). */
+static uint32_t scsi_ports(const struct lf_lu *lu, const struct lf_request *request, uint8_t *to)
+{
+	enum { HEADER = 12 };
+	const struct lf_port *port = request->nexus->port;
+
+	(void)lu;
+	if (port == NULL)
+		return 0;
+	memset(to, 0, HEADER);
+	lf_put_be16(to + 2, port->relative_id);
+	uint32_t length = put_name(request, to + HEADER, OF_PORT, port->name);
+	lf_put_be16(to + HEADER - 2, (uint16_t)length);
+	return HEADER + length;
 }
 
 /*
@@ -207,6 +238,8 @@ static const struct vital_page {
 	{0x80, false, serial_number},
 	{0x83, false, device_identification},
 	{0x86, false, extended_inquiry},
+	{0x87, false, mode_page_policy},
+	{0x88, false, scsi_ports},
 	{0xb0, true, block_limits},
 	{0xb1, true, block_characteristics},
 	{0xb2, true, block_provisioning},

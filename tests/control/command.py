@@ -104,7 +104,7 @@ def show_tells_what_the_unit_says_of_itself(scratch):
         answer = daemon.must("show", "disk")
         assert answer.err == "" and "cannot be read" not in answer.out, answer.out
         lines = [" ".join(line.split()) for line in answer.out.splitlines()]
-        for wanted in ("VPD 00 Supported VPD Pages", "00 80 83 86 b0 b1 b2", "serial number S-\\x5c1",
+        for wanted in ("VPD 00 Supported VPD Pages", "00 80 83 86 87 88 b0 b1 b2", "serial number S-\\x5c1",
                        "VPD b0 Block Limits", "WSNZ=0", "optimal transfer length granularity 8 blocks",
                        "maximum write same length 65535 blocks", "medium rotation rate 7200",
                        "provisioning type 2 (thin provisioned)", "WP=0 DPOFUA=1", "MODE 08 Caching",
@@ -126,7 +126,7 @@ def show_has_its_keys(scratch):
         assert whole["schema"] == 1 and len(whole["devices"]) == 1
         assert not [key for key in KEYS if key not in device]
         vpd, mode = device["vpd"], device["mode"]
-        assert list(vpd) == vpd["00"]["pages"] == "00 80 83 86 b0 b1 b2".split()
+        assert list(vpd) == vpd["00"]["pages"] == "00 80 83 86 87 88 b0 b1 b2".split()
         assert list(mode) == "01 08 0a 1c".split()
         assert all(page["name"] and page["hex"] for page in list(vpd.values()) + list(mode.values()))
         assert vpd["80"]["serial_number"] == device["serial"] == "S-\\1"

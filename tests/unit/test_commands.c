@@ -294,7 +294,8 @@ TEST(replies_are_cut_and_never_refused)
 	{
 		struct stage *stage = stage_open(mode);
 		check_cut(stage, (uint8_t[]){0x12, 0, 0, 0, 0, 0}, 6, 3, 96);
-		check_cut(stage, (uint8_t[]){0x12, 1, 0x00, 0, 0, 0}, 6, 3, 11);
+		check_cut(stage, (uint8_t[]){0x12, 1, 0x00, 0, 0, 0}, 6, 3, 13);
+		check_cut(stage, (uint8_t[]){0x12, 1, 0x88, 0, 0, 0}, 6, 3, 4 + 12 + 36);
 		check_cut(stage, (uint8_t[]){0x12, 1, 0xb0, 0, 0, 0}, 6, 3, 64);
 		check_cut(stage, (uint8_t[]){0x5a, 0, 0x3f, 0, 0, 0, 0, 0, 0, 0}, 10, 7, 8 + 8 + 56);
 		check_cut(
@@ -321,8 +322,8 @@ TEST(standard_inquiry)
 	const uint8_t *data = stage->data;
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 0, 0, 0, 255, 0), 0);
 	CHECK(memcmp(data, "\x00\x00\x06\x12\x5b\x00\x00\x02LUNGFISHVIRTUAL DISK    0001", 36) == 0);
-	CHECK(memcmp(data + 58, "\x00\xa0\x04\x60\x04\xc0\x09\x60\x00\x00", 10) == 0);
-	for (uint32_t i = 66; i < 96; i++)
+	CHECK(memcmp(data + 58, "\x00\xa0\x04\x60\x04\xc0\x06\x00\x09\x60\x00\x00", 12) == 0);
+	for (uint32_t i = 68; i < 96; i++)
 		CHECK_EQ(data[i], 0);
 	stage_close(stage);
 }
@@ -384,6 +385,26 @@ TEST(block_limits_and_provisioning)
 	CHECK(memcmp(data, "\x00\xb2\x00\x04\x00\xe4\x02\x00", 8) == 0);
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0x86, 0, 255, 0), 0);
 	CHECK(memcmp(data, "\x00\x86\x00\x3c\x00\x07\x01\x01", 8) == 0);
+	stage_close(stage);
+}
+
+TEST(policy_and_ports)
+{
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	struct lf_nexus_options options = {0};
+	const uint8_t *data = stage->data;
+	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0x87, 0, 255, 0), 0);
+	CHECK_EQ(stage->command.request.data_moved, 8);
+	CHECK(memcmp(data, "\x00\x87\x00\x04\x3f\xff\x00\x00", 8) == 0);
+	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0x88, 0, 255, 0), 0);
+	CHECK_EQ(stage->command.request.data_moved, 52);
+	CHECK(memcmp(data, "\x00\x88\x00\x30\0\0\0\x07\0\0\0\0\0\0\0\x24\x53\x98\x00\x20iqn.", 24) == 0);
+	struct lf_nexus *first = stage->nexus;
+	stage->nexus = lf_nexus_open(stage->adapter, &options); /* without a port */
+	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0x88, 0, 255, 0), 0);
+	CHECK_EQ(stage->command.request.data_moved, 4);
+	lf_nexus_close(stage->nexus);
+	stage->nexus = first;
 	stage_close(stage);
 }
 
