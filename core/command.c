@@ -227,6 +227,10 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 		}
 		wanted = length;
 		break;
+	case LF_DATA_BUFFER_OUT:
+		if (!lf_write_buffer_check(lu, request, &wanted))
+			return false;
+		break;
 	}
 	request->direction = wanted == 0 ? LF_DIRECTION_NONE : direction;
 	request->data_wanted = wanted;

@@ -151,6 +151,15 @@ struct lf_modes {
 	uint32_t touched; /* pages of the table, by bit, that a parameter list brought */
 };
 
+/* What READ BUFFER and WRITE BUFFER move; lu->lock. */
+#define LF_BUFFER_BYTES 4096u
+
+struct lf_buffers {
+	uint64_t echo_nexus_id; /* who wrote the echo buffer; 0: nobody has */
+	uint32_t echo_length;
+	uint8_t data[LF_BUFFER_BYTES], echo[LF_BUFFER_BYTES];
+};
+
 struct lf_lu {
 	uint32_t gate;  /* atomic; bits of enum lf_gate */
 	uint32_t epoch; /* changed with all lanes stopped */
@@ -196,6 +205,7 @@ struct lf_lu {
 	uint32_t scratch_free_count;
 	struct lf_link scratch_queue; /* requests that wait for a scratch buffer */
 	void *scratch_memory;
+	struct lf_buffers buffers; /* lu->lock */
 };
 
 /* What holds between one nexus and one unit (SAM's I_T_L nexus). */
@@ -241,6 +251,7 @@ enum lf_data {
 	LF_DATA_VERIFY_OUT,    /* out: none, all the blocks or one of them, as BYTCHK says */
 	LF_DATA_COMPARE_OUT, /* out: twice NUMBER OF LOGICAL BLOCKS, which the transport must have offered */
 	LF_DATA_LIST_OUT,    /* out: PARAMETER LIST LENGTH bytes */
+	LF_DATA_BUFFER_OUT,  /* out: likewise, and no more than WRITE BUFFER's buffers hold */
 };
 
 enum lf_command_flags {
@@ -410,6 +421,8 @@ void lf_sense_removal_prevented(struct lf_request *request);    /* 05/53/02 */
 void lf_sense_saving_not_supported(struct lf_request *request); /* 05/39/00 */
 void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the transport offered less */
 void lf_sense_data_spoiled(struct lf_request *request);         /* 0B/47/05: it was damaged on the way */
+void lf_sense_command_sequence(struct lf_request *request);     /* 05/2C/00 */
+void lf_sense_echo_overwritten(struct lf_request *request);     /* 0B/3F/0F */
 /* 0E/1D/00; INFORMATION says how many bytes after the first compared one the first difference is. */
 void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes);
 void lf_sense_invalid_release(struct lf_request *request);         /* 05/26/04 */

@@ -131,6 +131,18 @@ void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request)
 	lf_lu_submit_io(lu, request);
 }
 
+/* ---- PRE-FETCH ---- */
+
+/*
+ * GOOD says that the blocks are not promised to be in the cache, CONDITION MET would say that they are
+ * (SBC-4 5.16). The host reads ahead better than we could tell it to.
+ */
+void lf_disk_prefetch(struct lf_lu *lu, struct lf_request *request)
+{
+	(void)lu;
+	lf_finish_good(request, 0);
+}
+
 /* ---- READ CAPACITY ---- */
 
 /* LOGICAL BLOCK ADDRESS is zero without PMI; with it, there is no delay anywhere short of the last block. */

@@ -56,6 +56,7 @@ void lf_read_capacity_16(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_read(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_write(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_synchronize(struct lf_lu *lu, struct lf_request *request);
+void lf_disk_prefetch(struct lf_lu *lu, struct lf_request *request);
 /* disk_verify.c */
 void lf_disk_verify(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_write_and_verify(struct lf_lu *lu, struct lf_request *request);
@@ -71,6 +72,12 @@ void lf_persistent_reserve_in(struct lf_lu *lu, struct lf_request *request);
 void lf_persistent_reserve_out(struct lf_lu *lu, struct lf_request *request);
 void lf_reserve(struct lf_lu *lu, struct lf_request *request);
 void lf_release(struct lf_lu *lu, struct lf_request *request);
+/* defects.c */
+void lf_read_defect_data_10(struct lf_lu *lu, struct lf_request *request);
+void lf_read_defect_data_12(struct lf_lu *lu, struct lf_request *request);
+/* buffer.c */
+void lf_read_buffer(struct lf_lu *lu, struct lf_request *request);
+void lf_write_buffer(struct lf_lu *lu, struct lf_request *request);
 /* lba_status.c */
 void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
 
@@ -80,6 +87,7 @@ void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
  */
 bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_verify_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+bool lf_write_buffer_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_compare_and_write_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 
 /* What the command writes has to be stable before its status: FUA, or the write cache is off. */

@@ -158,6 +158,16 @@ void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes)
 	set_with_information(request, LF_SENSE(0xe, 0x1d, 0x00), offset_bytes);
 }
 
+void lf_sense_command_sequence(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x2c, 0x00));
+}
+
+void lf_sense_echo_overwritten(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0xb, 0x3f, 0x0f));
+}
+
 void lf_sense_unit_not_supported(struct lf_request *request)
 {
 	lf_sense_set(request, LF_SENSE(0x5, 0x25, 0x00));

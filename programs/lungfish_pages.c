@@ -555,6 +555,7 @@ static const struct {
 	{0x2f, NO_ACTION, "VERIFY (10)"},
 	{0x34, NO_ACTION, "PRE-FETCH (10)"},
 	{0x35, NO_ACTION, "SYNCHRONIZE CACHE (10)"},
+	{0x37, NO_ACTION, "READ DEFECT DATA (10)"},
 	{0x3b, NO_ACTION, "WRITE BUFFER"},
 	{0x3c, NO_ACTION, "READ BUFFER"},
 	{0x41, NO_ACTION, "WRITE SAME (10)"},
@@ -577,6 +578,7 @@ static const struct {
 	{0x88, NO_ACTION, "READ (16)"},
 	{0x89, NO_ACTION, "COMPARE AND WRITE"},
 	{0x8a, NO_ACTION, "WRITE (16)"},
+	{0x8b, NO_ACTION, "ORWRITE (16)"},
 	{0x8e, NO_ACTION, "WRITE AND VERIFY (16)"},
 	{0x8f, NO_ACTION, "VERIFY (16)"},
 	{0x90, NO_ACTION, "PRE-FETCH (16)"},
@@ -595,6 +597,7 @@ static const struct {
 	{0xaa, NO_ACTION, "WRITE (12)"},
 	{0xae, NO_ACTION, "WRITE AND VERIFY (12)"},
 	{0xaf, NO_ACTION, "VERIFY (12)"},
+	{0xb7, NO_ACTION, "READ DEFECT DATA (12)"},
 };
 
 static const char *name_command(uint8_t opcode, uint32_t service_action)

@@ -237,6 +237,8 @@ static uint32_t fit_data(struct slot *slot, uint32_t unit)
 		return length;
 	case LF_DATA_VERIFY_OUT:
 		return command->cdb[1] & 4 ? block_size : lf_min(length, ROOM / block_size) * block_size;
+	case LF_DATA_BUFFER_OUT:
+		return lf_min(length, ROOM);
 	case LF_DATA_COMPARE_OUT:
 		return lf_min(length, ROOM / 2 / block_size) * 2 * block_size;
 	case LF_DATA_NONE:

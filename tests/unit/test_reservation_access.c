@@ -14,46 +14,36 @@ static const struct {
 	enum class class;
 	bool passes_reserve;
 } classes[] = {
-	{0x00, ALWAYS, false}, /* TEST UNIT READY */
-	{0x03, ALWAYS, true},  /* REQUEST SENSE */
-	{0x08, READS, false},  /* READ (6) */
-	{0x0a, CONFLICTS, false},
-	{0x12, ALWAYS, true},     /* INQUIRY */
-	{0x15, CONFLICTS, false}, /* MODE SELECT (6) */
-	{0x16, ALWAYS, false},    /* RESERVE (6): its own rules */
-	{0x17, ALWAYS, true},     /* RELEASE (6): likewise */
-	{0x1a, READS, false},     /* MODE SENSE (6) */
-	{0x1b, BY_FIELDS, false},
-	{0x1e, BY_FIELDS, false},
-	{0x25, READS, false},
-	{0x28, READS, false},
-	{0x2a, CONFLICTS, false},
-	{0x2e, CONFLICTS, false}, /* WRITE AND VERIFY (10) */
-	{0x2f, READS, false},     /* VERIFY (10) */
-	{0x35, CONFLICTS, false},
-	{0x41, CONFLICTS, false},
-	{0x42, CONFLICTS, false},
-	{0x55, CONFLICTS, false}, /* MODE SELECT (10) */
-	{0x56, ALWAYS, false},
-	{0x57, ALWAYS, true},
-	{0x5a, READS, false},
-	{0x5e, ALWAYS, false}, /* PERSISTENT RESERVE IN */
-	{0x5f, ALWAYS, false}, /* PERSISTENT RESERVE OUT: its own rules */
-	{0x88, READS, false},
-	{0x89, CONFLICTS, false}, /* COMPARE AND WRITE */
-	{0x8a, CONFLICTS, false},
-	{0x8b, CONFLICTS, false}, /* ORWRITE (16) */
-	{0x8e, CONFLICTS, false},
-	{0x8f, READS, false},
-	{0x91, CONFLICTS, false},
-	{0x93, CONFLICTS, false},
+	{0x00, ALWAYS, false},                              /* TEST UNIT READY */
+	{0x03, ALWAYS, true},                               /* REQUEST SENSE */
+	{0x08, READS, false},                               /* READ (6) */
+	{0x0a, CONFLICTS, false}, {0x12, ALWAYS, true},     /* INQUIRY */
+	{0x15, CONFLICTS, false},                           /* MODE SELECT (6) */
+	{0x16, ALWAYS, false},                              /* RESERVE (6): its own rules */
+	{0x17, ALWAYS, true},                               /* RELEASE (6): likewise */
+	{0x1a, READS, false},                               /* MODE SENSE (6) */
+	{0x1b, BY_FIELDS, false}, {0x1d, CONFLICTS, false}, /* SEND DIAGNOSTIC */
+	{0x1e, BY_FIELDS, false}, {0x25, READS, false}, {0x28, READS, false}, {0x2a, CONFLICTS, false},
+	{0x2e, CONFLICTS, false},                                                 /* WRITE AND VERIFY (10) */
+	{0x2f, READS, false},                                                     /* VERIFY (10) */
+	{0x34, READS, false},                                                     /* PRE-FETCH (10) */
+	{0x35, CONFLICTS, false}, {0x37, READS, false},                           /* READ DEFECT DATA (10) */
+	{0x3b, CONFLICTS, false},                                                 /* WRITE BUFFER */
+	{0x3c, READS, false},                                                     /* READ BUFFER */
+	{0x41, CONFLICTS, false}, {0x42, CONFLICTS, false}, {0x4d, ALWAYS, true}, /* LOG SENSE */
+	{0x55, CONFLICTS, false},                                                 /* MODE SELECT (10) */
+	{0x56, ALWAYS, false}, {0x57, ALWAYS, true}, {0x5a, READS, false},
+	{0x5e, ALWAYS, false},                              /* PERSISTENT RESERVE IN */
+	{0x5f, ALWAYS, false},                              /* PERSISTENT RESERVE OUT: its own rules */
+	{0x88, READS, false}, {0x89, CONFLICTS, false},     /* COMPARE AND WRITE */
+	{0x8a, CONFLICTS, false}, {0x8b, CONFLICTS, false}, /* ORWRITE (16) */
+	{0x8e, CONFLICTS, false}, {0x8f, READS, false}, {0x90, READS, false}, /* PRE-FETCH (16) */
+	{0x91, CONFLICTS, false}, {0x93, CONFLICTS, false},
 	{0x9e, READS, false},  /* READ CAPACITY (16), GET LBA STATUS */
 	{0xa0, ALWAYS, true},  /* REPORT LUNS */
 	{0xa3, ALWAYS, false}, /* REPORT SUPPORTED OPERATION CODES */
-	{0xa8, READS, false},
-	{0xaa, CONFLICTS, false},
-	{0xae, CONFLICTS, false},
-	{0xaf, READS, false},
+	{0xa8, READS, false}, {0xaa, CONFLICTS, false}, {0xae, CONFLICTS, false}, {0xaf, READS, false},
+	{0xb7, READS, false}, /* READ DEFECT DATA (12) */
 };
 
 TEST(every_command_was_thought_of)
