@@ -71,6 +71,9 @@ void lf_check_io(const struct lf_lu *lu, struct lf_request *request)
 		for (uint32_t i = 0; i < io->segment_count; i++)
 			room += io->segments[i].length;
 		lf_assert(io->length_bytes > 0 && room >= io->length_bytes);
+		lf_assert(
+			!io->atomic || (io->op == LF_OP_WRITE && lu->exclusive == &request->task->exclusive &&
+					       io->length_bytes <= lu->info.atomic_max_bytes));
 		/* fall through */
 	case LF_OP_ZERO:
 	case LF_OP_UNMAP:

@@ -54,6 +54,8 @@ static bool is_served(const struct lf_lu *lu, const struct lf_command *command)
 		return false;
 	if ((command->flags & LF_CMD_REMOVABLE) && !lu->removable)
 		return false;
+	if ((command->flags & LF_CMD_ATOMIC) && lu->info.atomic_max_bytes == 0)
+		return false;
 	switch (lu->type) {
 	case LF_LU_DISK:
 		return (command->flags & LF_CMD_DISK) != 0;
@@ -218,6 +220,10 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 		break;
 	case LF_DATA_COMPARE_OUT:
 		if (!lf_compare_and_write_check(lu, request, &wanted))
+			return false;
+		break;
+	case LF_DATA_ATOMIC_OUT:
+		if (!lf_write_atomic_check(lu, request, &wanted))
 			return false;
 		break;
 	case LF_DATA_LIST_OUT:

@@ -250,6 +250,7 @@ enum lf_data {
 				*/
 	LF_DATA_VERIFY_OUT,    /* out: none, all the blocks or one of them, as BYTCHK says */
 	LF_DATA_COMPARE_OUT, /* out: twice NUMBER OF LOGICAL BLOCKS, which the transport must have offered */
+	LF_DATA_ATOMIC_OUT,  /* out: TRANSFER LENGTH blocks, all of them, at most info.atomic_max_bytes */
 	LF_DATA_LIST_OUT,    /* out: PARAMETER LIST LENGTH bytes */
 	LF_DATA_BUFFER_OUT,  /* out: likewise, and no more than WRITE BUFFER's buffers hold */
 };
@@ -276,6 +277,7 @@ enum lf_command_flags {
 	LF_CMD_PASSES_ALL = 1 << 27,       /* always, or its own rules say */
 	LF_CMD_PASSES_BY_FIELDS = 1 << 28, /* lf_reservation_conflicts knows: holds for RESERVE, too */
 	LF_CMD_PASSES_RESERVE = 1 << 29,
+	LF_CMD_ATOMIC = 1 << 12, /* there only when the medium has atomic writes */
 };
 
 /* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes

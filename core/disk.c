@@ -23,7 +23,7 @@ bool lf_wants_stable(const struct lf_lu *lu, const struct lf_request *request)
  * The store says that the range failed, not where in it: the first block of it is named, as the first one
  * that is not known to be good.
  */
-static void transfer_done(struct lf_io *io)
+void lf_transfer_done(struct lf_io *io)
 {
 	struct lf_request *request = request_of(io);
 
@@ -84,7 +84,7 @@ void lf_disk_read(struct lf_lu *lu, struct lf_request *request)
 	}
 	lf_prepare_transfer(lu, request, LF_OP_READ, length);
 	request->io.fua = false;
-	request->io.done = transfer_done;
+	request->io.done = lf_transfer_done;
 	lf_lu_submit_io(lu, request);
 }
 
@@ -100,7 +100,7 @@ void lf_disk_write(struct lf_lu *lu, struct lf_request *request)
 	}
 	lf_prepare_transfer(lu, request, LF_OP_WRITE, length);
 	request->io.fua = lf_wants_stable(lu, request);
-	request->io.done = transfer_done;
+	request->io.done = lf_transfer_done;
 	lf_lu_submit_io(lu, request);
 }
 

@@ -138,3 +138,31 @@ void lf_orwrite(struct lf_lu *lu, struct lf_request *request)
 	request->io.op = LF_OP_READ; /* not a flush of the request's last use */
 	lf_steps_run(lu, request, or_next);
 }
+
+/* ---- WRITE ATOMIC (16) (SBC-4 5.48) ---- */
+
+bool lf_write_atomic_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted)
+{
+	*wanted = lf_command_length(request) << lu->block_shift;
+	if (*wanted <= lu->info.atomic_max_bytes)
+		return true;
+	lf_sense_invalid_field_in_cdb(request, request->command->length_at, LF_NO_BIT);
+	return false;
+}
+
+/* All of the data came: less than that is refused before. The store sees to it that a crash changes nothing.
+ */
+void lf_write_atomic(struct lf_lu *lu, struct lf_request *request)
+{
+	if (request->data_length == 0) {
+		lf_finish_good(request, 0);
+		return;
+	}
+	if (!lf_exclusive_get(lu, request))
+		return;
+	lf_prepare_transfer(lu, request, LF_OP_WRITE, request->data_length);
+	request->io.fua = lf_wants_stable(lu, request);
+	request->io.atomic = true;
+	request->io.done = lf_transfer_done;
+	lf_lu_submit_io(lu, request);
+}

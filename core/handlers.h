@@ -62,6 +62,7 @@ void lf_disk_verify(struct lf_lu *lu, struct lf_request *request);
 void lf_disk_write_and_verify(struct lf_lu *lu, struct lf_request *request);
 /* disk_atomic.c */
 void lf_compare_and_write(struct lf_lu *lu, struct lf_request *request);
+void lf_write_atomic(struct lf_lu *lu, struct lf_request *request);
 void lf_orwrite(struct lf_lu *lu, struct lf_request *request);
 /* disk_provisioning.c */
 void lf_unmap(struct lf_lu *lu, struct lf_request *request);
@@ -87,6 +88,7 @@ void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
  */
 bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_verify_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+bool lf_write_atomic_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_write_buffer_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_compare_and_write_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 
@@ -116,6 +118,9 @@ void lf_prepare_transfer(
 /* The request's scratch buffer, from its beginning. */
 void lf_prepare_scratch(
 	const struct lf_lu *lu, struct lf_request *request, enum lf_op op, uint64_t lba, uint64_t blocks);
+
+/* The io.done of a command whose one operation is prepared by lf_prepare_transfer: ends it. */
+void lf_transfer_done(struct lf_io *io);
 
 /* Ends a command with the sense of a failed store operation; with TASK ABORTED when that is why. */
 void lf_finish_error(struct lf_request *request, bool writing, uint64_t lba);

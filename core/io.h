@@ -27,6 +27,7 @@ struct lf_segment {
 struct lf_io {
 	enum lf_op op;
 	bool fua;              /* WRITE, ZERO, UNMAP: stable before done */
+	bool atomic;           /* WRITE of at most info.atomic_max_bytes: see there */
 	uint64_t offset_bytes; /* range and alignment to blocks were checked by the core */
 	uint64_t length_bytes;
 	const struct lf_segment
@@ -47,6 +48,12 @@ struct lf_store_info {
 	uint32_t physical_block_size;     /* bytes, a multiple of block_size */
 	uint64_t unmap_granularity_bytes; /* a power of two; 0 when can_unmap is false */
 	uint64_t unmap_alignment_bytes;
+	/*
+	 * Longest WRITE that is all or nothing, also for whoever opens the medium after a crash or a power
+	 * loss; 0: none is. While one is at the store nothing else may be: it may come again when the store
+	 * is opened, over whatever was written beside it.
+	 */
+	uint32_t atomic_max_bytes;
 	bool can_unmap, unmap_reads_zero;
 	bool read_only, rotational;
 };

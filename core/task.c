@@ -132,6 +132,7 @@ bool lf_begin(struct lf_request *request)
 	request->data_spoiled = false;
 	request->step = 0;
 	request->scratch = NULL;
+	request->io.atomic = false;
 
 	request->task = request->task_attribute == LF_TASK_ORDERED ? lf_task_enter_ordered(request)
 								   : lf_task_enter(request);

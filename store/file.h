@@ -40,6 +40,7 @@ struct lf_store {
 
 	pthread_mutex_t lock;    /* guards what follows; held across the writes of a SAVE */
 	uint64_t state_sequence; /* of the newest valid slot */
+	uint8_t *journal;        /* LF_FILE_PIECE_BYTES to copy through; NULL: no atomic writes */
 
 	pthread_mutex_t sync_lock;   /* guards what follows: see file_sync.c */
 	bool sync_runs;              /* an operation leads a sync: from its turn to its result */
@@ -63,6 +64,7 @@ struct lf_file_io {
 	uint64_t done_bytes;
 	uint16_t phase;
 	uint16_t retries;
+	uint16_t undone; /* enum lf_error why an atomic write was undone, reported once that is stable */
 } __attribute__((may_alias));
 
 _Static_assert(sizeof(struct lf_file_io) <= sizeof(struct lf_platform_io), "fits in an lf_io");
@@ -84,6 +86,9 @@ enum lf_file_call_kind {
 	LF_FILE_FALLOCATE,
 	LF_FILE_SAVE,
 	LF_FILE_MAP,
+	LF_FILE_RECORD, /* these three: file_journal.c */
+	LF_FILE_UNDO,
+	LF_FILE_RETIRE,
 };
 
 struct lf_file_call {
@@ -102,6 +107,8 @@ void lf_file_begin(struct lf_store *store, struct lf_io *io);
  * a sync that another operation leads.
  */
 bool lf_file_next(struct lf_io *io, struct lf_file_call *call);
+/* A sync was made for it, by itself or by another. True: it goes on; false: it is done. */
+bool lf_file_synced(struct lf_io *io);
 /* What came of it: bytes, or an errno negated. */
 void lf_file_result(struct lf_io *io, int64_t result);
 /* Makes the call here and now. more_flags: RWF_NOWAIT or none. */
@@ -114,8 +121,10 @@ void lf_file_log_fault(struct lf_io *io, enum lf_error error, int number);
 
 /* True: io leads, its caller makes the call. False: it shares the next sync, or was done with an error. */
 bool lf_file_sync_join(struct lf_io *io);
-/* The leader has its error: all who share it are done, and the next sync is on its way. */
+/* The leader has its error: all who share it are done or go on, and the next sync is on its way. */
 void lf_file_sync_end(struct lf_io *leader);
+/* What is in the file cannot be told any more: no sync succeeds until it is opened anew. */
+void lf_file_sync_give_up(struct lf_store *store);
 
 /* ---- file_linux.c ---- */
 
@@ -149,5 +158,33 @@ const char *lf_file_errno_name(int number); /* "ENOSPC" */
 int64_t lf_file_state_open(struct lf_store *store);
 /* Writes the older slot and syncs it: 0, or an errno negated. May block. */
 int64_t lf_file_state_save(struct lf_store *store, const struct lf_io *io);
+
+#define LF_FILE_PIECE_BYTES 65536u
+/* Where the slots end and the journal begins. */
+#define LF_FILE_JOURNAL_AT (4 * (off_t)LF_STATE_MAX_BYTES)
+/* FNV-1a of 64 bits, of nothing yet; and with more bytes. */
+#define LF_FILE_CHECKSUM 0xcbf29ce484222325u
+uint64_t lf_file_checksum(uint64_t sum, const void *bytes, size_t length_bytes);
+/* How many bytes came, or an errno negated. */
+int64_t lf_file_read_fully(int fd, void *to, size_t length_bytes, off_t offset);
+/* These two: 0, or an errno negated. put_data: the operation's data, added to the checksum, too. */
+int64_t lf_file_write_fully(int fd, const void *from, size_t length_bytes, off_t offset);
+int64_t lf_file_put_data(int fd, const struct lf_io *io, off_t offset, uint64_t *sum);
+
+/* ---- file_journal.c: an atomic write that the host was stopped in is found again ---- */
+
+/*
+ * Completes or drops what is left of one, and says in info whether there can be more. The image is locked,
+ * nobody else has the store yet.
+ */
+enum lf_error lf_file_journal_open(const struct lf_source *source, struct lf_store *store,
+	struct lf_store_info *info, struct lf_message *message);
+/*
+ * 0, or an errno negated; may block. record: what is in the range and what comes there, stable. undo: what
+ * was in its first bytes, from there. retire: the record counts no more; before anything else is written.
+ */
+int64_t lf_file_journal_record(struct lf_store *store, const struct lf_io *io);
+int64_t lf_file_journal_undo(struct lf_store *store, const struct lf_io *io, uint64_t length_bytes);
+int64_t lf_file_journal_retire(struct lf_store *store);
 
 #endif

@@ -39,6 +39,7 @@ static void free_store(struct lf_store *store)
 	pthread_mutex_destroy(&store->sync_lock);
 	pthread_mutex_destroy(&store->log_lock);
 	free(store->path);
+	lf_free(store->journal);
 	lf_free(store);
 }
 
@@ -95,9 +96,14 @@ static enum lf_error file_open(const struct lf_source *source, struct lf_store *
 		lf_message_set(message, "%s: its state file cannot be read: %s (%s): move that file away",
 			lf_file_shown(source->path), lf_error_text(lf_error_from_errno((int)-result)),
 			lf_file_errno_name((int)-result));
+		error = lf_error_from_errno((int)-result);
+	} else if (store->state_fd >= 0) {
+		error = lf_file_journal_open(source, store, info, message);
+	}
+	if (error) {
 		unlock_file(store);
 		free_store(store);
-		return lf_error_from_errno((int)-result);
+		return error;
 	}
 	if (!inline_allowed)
 		store->never_waits = store->reads_nowait = false;
@@ -117,7 +123,7 @@ static bool try_in_place(struct lf_store *store, struct lf_io *io)
 
 	if (!lf_file_next(io, &call))
 		return true;
-	if (io->length_bytes > INLINE_MAX_BYTES || io->op == LF_OP_SAVE || io->op == LF_OP_MAP)
+	if (io->length_bytes > INLINE_MAX_BYTES || io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->atomic)
 		return false;
 	if (store->never_waits) {
 		do {

@@ -14,7 +14,6 @@
  */
 #define SLOT_BYTES (2 * LF_STATE_MAX_BYTES)
 #define SLOT_MAGIC 0x3165746174736c66u /* "flstate1" */
-#define FNV_BASIS  0xcbf29ce484222325u
 #define FNV_PRIME  0x100000001b3u
 
 struct slot_header {
@@ -22,10 +21,10 @@ struct slot_header {
 };
 
 _Static_assert(sizeof(struct slot_header) == 32, "a slot's layout is written to files");
+_Static_assert(2 * SLOT_BYTES == LF_FILE_JOURNAL_AT, "the journal begins where the slots end");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are written as they are");
 
-/* FNV-1a of 64 bits. */
-static uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length_bytes)
+uint64_t lf_file_checksum(uint64_t sum, const void *bytes, size_t length_bytes)
 {
 	const uint8_t *byte = bytes;
 
@@ -36,11 +35,10 @@ static uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length_byte
 
 static uint64_t checksum_of_header(const struct slot_header *header)
 {
-	return checksum_add(FNV_BASIS, header, offsetof(struct slot_header, checksum));
+	return lf_file_checksum(LF_FILE_CHECKSUM, header, offsetof(struct slot_header, checksum));
 }
 
-/* How many bytes came, or an errno negated. */
-static int64_t read_fully(int fd, void *to, size_t length_bytes, off_t offset)
+int64_t lf_file_read_fully(int fd, void *to, size_t length_bytes, off_t offset)
 {
 	size_t got = 0;
 
@@ -60,16 +58,16 @@ static int64_t read_fully(int fd, void *to, size_t length_bytes, off_t offset)
 static int64_t read_slot(int fd, int slot, struct slot_header *header, void *blob)
 {
 	off_t offset = (off_t)slot * SLOT_BYTES;
-	int64_t got = read_fully(fd, header, sizeof(*header), offset);
+	int64_t got = lf_file_read_fully(fd, header, sizeof(*header), offset);
 
 	if (got < (int64_t)sizeof(*header))
 		return got < 0 ? got : 0;
 	if (header->magic != SLOT_MAGIC || header->length_bytes > LF_STATE_MAX_BYTES)
 		return 0;
-	got = read_fully(fd, blob, header->length_bytes, offset + (off_t)sizeof(*header));
+	got = lf_file_read_fully(fd, blob, header->length_bytes, offset + (off_t)sizeof(*header));
 	if (got < (int64_t)header->length_bytes)
 		return got < 0 ? got : 0;
-	return checksum_add(checksum_of_header(header), blob, header->length_bytes) == header->checksum;
+	return lf_file_checksum(checksum_of_header(header), blob, header->length_bytes) == header->checksum;
 }
 
 /* The newest valid one into blob; header->sequence is 0 when there is none. Returns 0 or an errno negated. */
@@ -135,7 +133,7 @@ int64_t lf_file_state_open(struct lf_store *store)
 	return result;
 }
 
-static int64_t write_fully(int fd, const void *from, size_t length_bytes, off_t offset)
+int64_t lf_file_write_fully(int fd, const void *from, size_t length_bytes, off_t offset)
 {
 	size_t put = 0;
 
@@ -149,23 +147,30 @@ static int64_t write_fully(int fd, const void *from, size_t length_bytes, off_t 
 	return 0;
 }
 
-static int64_t write_slot(int fd, struct slot_header *header, const struct lf_io *io)
+int64_t lf_file_put_data(int fd, const struct lf_io *io, off_t offset, uint64_t *sum)
 {
-	off_t offset = (off_t)(header->sequence % 2) * SLOT_BYTES;
-	uint64_t left_bytes = io->length_bytes, sum = checksum_of_header(header);
-	off_t at = offset + (off_t)sizeof(*header);
+	uint64_t left_bytes = io->length_bytes;
 
 	for (uint32_t i = 0; left_bytes > 0; i++) {
 		size_t now = lf_min(io->segments[i].length, left_bytes);
-		int64_t result = write_fully(fd, io->segments[i].base, now, at);
+		int64_t result = lf_file_write_fully(fd, io->segments[i].base, now, offset);
 		if (result < 0)
 			return result;
-		sum = checksum_add(sum, io->segments[i].base, now);
-		at += (off_t)now;
+		*sum = lf_file_checksum(*sum, io->segments[i].base, now);
+		offset += (off_t)now;
 		left_bytes -= now;
 	}
-	header->checksum = sum;
-	return write_fully(fd, header, sizeof(*header), offset);
+	return 0;
+}
+
+static int64_t write_slot(int fd, struct slot_header *header, const struct lf_io *io)
+{
+	off_t offset = (off_t)(header->sequence % 2) * SLOT_BYTES;
+	int64_t result;
+
+	header->checksum = checksum_of_header(header);
+	result = lf_file_put_data(fd, io, offset + (off_t)sizeof(*header), &header->checksum);
+	return result < 0 ? result : lf_file_write_fully(fd, header, sizeof(*header), offset);
 }
 
 int64_t lf_file_state_save(struct lf_store *store, const struct lf_io *io)

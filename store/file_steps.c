@@ -24,6 +24,9 @@ enum phase {
 	PHASE_SYNCING, /* it joined: as a leader, or it waits */
 	PHASE_SAVE,
 	PHASE_MAP,
+	PHASE_RECORD, /* an atomic write begins with it, then PHASE_TRANSFER and PHASE_SYNC */
+	PHASE_UNDO,   /* between these two, when it cannot be finished */
+	PHASE_RETIRE,
 	PHASE_END,
 };
 
@@ -67,6 +70,8 @@ static uint16_t first_phase(struct lf_store *store, struct lf_io *io)
 	switch (io->op) {
 	case LF_OP_READ:
 	case LF_OP_WRITE:
+		if (io->atomic)
+			return PHASE_RECORD;
 		return io->length_bytes ? PHASE_TRANSFER : PHASE_END;
 	case LF_OP_ZERO:
 		return io->length_bytes ? zeroing_phase(store, true) : PHASE_END;
@@ -95,7 +100,10 @@ void lf_file_begin(struct lf_store *store, struct lf_io *io)
 		  (io->offset_bytes <= size_bytes && io->length_bytes <= size_bytes - io->offset_bytes));
 	lf_assert(!store->read_only || io->op == LF_OP_READ || io->op == LF_OP_FLUSH ||
 		  io->op == LF_OP_SAVE || io->op == LF_OP_MAP);
+	lf_assert(!io->atomic || (io->op == LF_OP_WRITE && store->journal && io->length_bytes > 0 &&
+					 io->length_bytes <= LF_ATOMIC_MAX_BYTES));
 	io->error = LF_OK;
+	file_io->undone = LF_OK;
 	file_io->store = store;
 	file_io->done_bytes = 0;
 	file_io->retries = 0;
@@ -187,6 +195,15 @@ bool lf_file_next(struct lf_io *io, struct lf_file_call *call)
 	case PHASE_MAP:
 		call->kind = LF_FILE_MAP;
 		return true;
+	case PHASE_RECORD:
+		call->kind = LF_FILE_RECORD;
+		return true;
+	case PHASE_UNDO:
+		call->kind = LF_FILE_UNDO;
+		return true;
+	case PHASE_RETIRE:
+		call->kind = LF_FILE_RETIRE;
+		return true;
 	case PHASE_END:
 		break;
 	}
@@ -194,11 +211,36 @@ bool lf_file_next(struct lf_io *io, struct lf_file_call *call)
 	return false;
 }
 
+/*
+ * An atomic write that cannot be finished is undone, and that is made stable before its record is retired.
+ * Where even that fails the record stays: whoever opens the file anew completes the write.
+ */
+static uint16_t phase_after_failure(struct lf_io *io)
+{
+	struct lf_file_io *file_io = lf_file_io_of(io);
+
+	switch ((enum phase)file_io->phase) {
+	case PHASE_TRANSFER:
+		if (!io->atomic)
+			break;
+		file_io->undone = (uint16_t)io->error;
+		io->error = LF_OK;
+		return PHASE_UNDO;
+	case PHASE_UNDO:
+	case PHASE_RETIRE:
+		lf_file_sync_give_up(file_io->store);
+		break;
+	default:
+		break;
+	}
+	return PHASE_END;
+}
+
 static void fail(struct lf_io *io, enum lf_error error, int number)
 {
-	lf_file_io_of(io)->phase = PHASE_END;
 	io->error = error;
 	lf_file_log_fault(io, error, number);
+	lf_file_io_of(io)->phase = phase_after_failure(io);
 }
 
 /* EOPNOTSUPP, or EINVAL as some file systems say it: the next best way to have zeros there. */
@@ -245,13 +287,20 @@ static void sync_result(struct lf_io *io, int64_t result)
 	}
 	if (result < 0)
 		fail(io, lf_error_from_errno((int)-result), (int)-result);
-	lf_file_io_of(io)->phase = PHASE_END;
+	lf_file_synced(io);
 	lf_file_sync_end(io);
+}
+
+bool lf_file_synced(struct lf_io *io)
+{
+	lf_file_io_of(io)->phase = io->atomic && !io->error ? PHASE_RETIRE : PHASE_END;
+	return lf_file_io_of(io)->phase != PHASE_END;
 }
 
 static bool wants_sync(const struct lf_io *io)
 {
-	return io->fua && (io->op == LF_OP_WRITE || io->op == LF_OP_ZERO || io->op == LF_OP_UNMAP);
+	return io->atomic ||
+	       (io->fua && (io->op == LF_OP_WRITE || io->op == LF_OP_ZERO || io->op == LF_OP_UNMAP));
 }
 
 void lf_file_result(struct lf_io *io, int64_t result)
@@ -283,6 +332,13 @@ void lf_file_result(struct lf_io *io, int64_t result)
 		if (file_io->done_bytes < io->length_bytes)
 			return;
 		break;
+	case PHASE_RECORD:
+		file_io->phase = PHASE_TRANSFER;
+		return;
+	case PHASE_RETIRE:
+		io->error = (enum lf_error)file_io->undone;
+		file_io->phase = PHASE_END;
+		return;
 	default:
 		break;
 	}
@@ -336,6 +392,12 @@ int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int
 		return lf_file_state_save(store, io);
 	case LF_FILE_MAP:
 		return map(store, io);
+	case LF_FILE_RECORD:
+		return lf_file_journal_record(store, io);
+	case LF_FILE_UNDO:
+		return lf_file_journal_undo(store, io, lf_file_io_of(io)->done_bytes);
+	case LF_FILE_RETIRE:
+		return lf_file_journal_retire(store);
 	}
 	return result < 0 ? -errno : result;
 }

@@ -38,6 +38,21 @@ static void append_all(struct lf_link *to, struct lf_link *from)
 	lf_list_init(from);
 }
 
+static void log_loss(struct lf_store *store)
+{
+	lf_log(LF_LOG_ERROR,
+		"%s: acknowledged writes may be lost: disconnect it, check its data, connect it again",
+		store->path);
+}
+
+void lf_file_sync_give_up(struct lf_store *store)
+{
+	pthread_mutex_lock(&store->sync_lock);
+	store->sync_failed = true;
+	pthread_mutex_unlock(&store->sync_lock);
+	log_loss(store);
+}
+
 void lf_file_sync_end(struct lf_io *leader)
 {
 	struct lf_store *store = lf_file_io_of(leader)->store;
@@ -57,15 +72,15 @@ void lf_file_sync_end(struct lf_io *leader)
 	store->sync_runs = next != NULL;
 	pthread_mutex_unlock(&store->sync_lock);
 	if (leader->error)
-		lf_log(LF_LOG_ERROR,
-			"%s: acknowledged writes may be lost: disconnect it, check its data, connect it "
-			"again",
-			store->path);
+		log_loss(store);
 	if (next)
 		lf_file_go_on(lf_container(next, struct lf_io, link));
 	while ((link = lf_list_take(&ended))) {
 		struct lf_io *io = lf_container(link, struct lf_io, link);
 		io->error = leader->error;
-		io->done(io);
+		if (lf_file_synced(io))
+			lf_file_go_on(io);
+		else
+			io->done(io);
 	}
 }

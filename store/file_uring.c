@@ -34,6 +34,9 @@ static void prepare(struct io_uring_sqe *sqe, int fd, const struct lf_file_call 
 		break;
 	case LF_FILE_SAVE:
 	case LF_FILE_MAP:
+	case LF_FILE_RECORD:
+	case LF_FILE_UNDO:
+	case LF_FILE_RETIRE:
 		lf_panic(__FILE__, __LINE__, "the ring has no such call");
 	}
 }
@@ -57,7 +60,7 @@ bool lf_file_uring_start(struct lf_io *io)
 	struct lf_file_call call;
 	bool more;
 
-	if (!loop || io->op == LF_OP_SAVE || io->op == LF_OP_MAP)
+	if (!loop || io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->atomic)
 		return false;
 	file_io->completion.complete = completed;
 	sqe = lf_loop_sqe(loop, &file_io->completion);

@@ -54,6 +54,8 @@ static void describe(
 	if (!info->physical_block_size)
 		info->physical_block_size = lf_max(block_size, PAGE_BYTES);
 	info->read_only = source->read_only;
+	/* A crash leaves nothing of it, so nothing of a half. */
+	info->atomic_max_bytes = source->read_only ? 0 : LF_ATOMIC_MAX_BYTES;
 	info->can_unmap = info->unmap_reads_zero = !source->read_only && !source->no_unmap;
 	info->unmap_granularity_bytes = info->can_unmap ? PAGE_BYTES : 0;
 }

@@ -50,6 +50,9 @@ enum lf_error lf_store_file_resize(struct lf_store *store, uint64_t size_bytes, 
 enum lf_error lf_store_load_state(
 	lf_handle state_handle, void *blob, size_t capacity_bytes, size_t *length_bytes);
 
+/* Longest atomic WRITE of a file, which needs a state_handle for it, and of memory. */
+#define LF_ATOMIC_MAX_BYTES (1u << 20)
+
 /* ---- memory: a RAM disk ---- */
 
 /* source.path is "memory:SIZE", SIZE in bytes or with K, M, G, T after it; no handle. Completes in place. */

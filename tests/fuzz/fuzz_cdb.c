@@ -126,7 +126,8 @@ static void add_unit(uint32_t i, struct input *input)
 		.physical_block_size = 4096,
 		.can_unmap = (shape & 4) != 0,
 		.unmap_reads_zero = (shape & 8) != 0,
-		.unmap_granularity_bytes = shape & 4 ? 4096 : 0};
+		.unmap_granularity_bytes = shape & 4 ? 4096 : 0,
+		.atomic_max_bytes = shape & 8 ? 16384 : 0};
 	store->info.block_count =
 		shape & 16 ? ((1ull << 63) - store->info.block_size) / store->info.block_size : 200;
 	store->read_only = options.read_only;
@@ -228,6 +229,7 @@ static uint32_t fit_data(struct slot *slot, uint32_t unit)
 	case LF_DATA_ONE_BLOCK_OUT:
 		return block_size;
 	case LF_DATA_BLOCKS_OUT:
+	case LF_DATA_ATOMIC_OUT:
 		return lf_min(length, ROOM / block_size) * block_size;
 	case LF_DATA_LIST_OUT:
 		length = lf_min(length, ROOM);

@@ -22,7 +22,7 @@ struct kept_block {
 
 struct kept_op {
 	enum lf_op op;
-	bool fua;
+	bool fua, atomic;
 	uint64_t offset, length;
 };
 
@@ -108,7 +108,8 @@ static inline void kept_submit(struct lf_store *store, struct lf_io *io)
 	uint32_t number = store->op_count++;
 
 	if (number < KEPT_OPS)
-		store->ops[number] = (struct kept_op){io->op, io->fua, io->offset_bytes, io->length_bytes};
+		store->ops[number] =
+			(struct kept_op){io->op, io->fua, io->atomic, io->offset_bytes, io->length_bytes};
 	io->error = LF_OK;
 	if (number + 1 == store->fail_at) {
 		io->error = store->fail_with;
@@ -153,6 +154,7 @@ static inline struct lf_store_info stage_info(void)
 		.block_size = 512,
 		.physical_block_size = 4096,
 		.unmap_granularity_bytes = 65536,
+		.atomic_max_bytes = 131072,
 		.can_unmap = true,
 		.unmap_reads_zero = true};
 }

@@ -49,7 +49,8 @@ TEST(table_ascends_and_is_consistent)
 
 TEST(every_row_is_found)
 {
-	struct lf_lu disk = {.type = LF_LU_DISK, .info = {.can_unmap = true}, .removable = true};
+	struct lf_lu disk = {
+		.type = LF_LU_DISK, .info = {.can_unmap = true, .atomic_max_bytes = 512}, .removable = true};
 	for (uint32_t i = 0; i < lf_command_count; i++)
 		CHECK(lf_command_find(&disk, lf_commands[i].usage, lf_commands[i].cdb_length) ==
 			&lf_commands[i]);
@@ -127,6 +128,11 @@ static const struct refusal {
 	{"ORPROTECT", 16, {0x8b, 0xe0}, FIELD(1, 7)},
 	{"ORWRITE over the end", 16, {0x8b, [8] = 0xff, [9] = 0xff, [13] = 2}, RANGE(0x10000)},
 	{"ORWRITE too long", 16, {0x8b, [12] = 0x20, [13] = 0x01}, FIELD(10, LF_NO_BIT)},
+	{"WRITE ATOMIC of too much", 16, {0x9c, [12] = 1, [13] = 1}, FIELD(12, LF_NO_BIT)},
+	{"WRITE ATOMIC over the end", 16, {0x9c, [8] = 0xff, [9] = 0xff, [13] = 2}, RANGE(0x10000)},
+	{"WRITE ATOMIC with a boundary", 16, {0x9c, [11] = 8, [13] = 8}, FIELD(11, 3)},
+	{"WRITE ATOMIC with WRPROTECT", 16, {0x9c, 0x20, [13] = 8}, FIELD(1, 5)},
+	{"WRITE ATOMIC with too little data", 16, {0x9c, [13] = 2}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0, 512},
 	{"PRE-FETCH (10) over the end", 10, {0x34, 0, 0, 0, 0xff, 0xff, [8] = 2}, RANGE(0x10000)},
 	{"PRE-FETCH (16) of nothing past the end", 16, {0x90, [7] = 1, [9] = 1}, RANGE(0x10001)},
 	{"a reserved bit of PRE-FETCH", 10, {0x34, 0x01}, FIELD(1, 0)},
@@ -394,6 +400,10 @@ TEST(block_limits_and_provisioning)
 	CHECK_EQ(lf_get_be32(data + 28), 128);
 	CHECK_EQ(lf_get_be32(data + 32), 0x80000000);
 	CHECK_EQ(lf_get_be64(data + 36), 65535);
+	CHECK_EQ(lf_get_be32(data + 44), 256); /* MAXIMUM ATOMIC TRANSFER LENGTH */
+	CHECK_EQ(lf_get_be32(data + 48), 1);
+	CHECK_EQ(lf_get_be32(data + 52), 1);
+	CHECK_EQ(lf_get_be64(data + 56), 0);
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0xb1, 0, 255, 0), 0);
 	CHECK(memcmp(data, "\x00\xb1\x00\x3c\x00\x01\x00", 7) == 0);
 	CHECK_EQ(stage->command.request.data_moved, 64);

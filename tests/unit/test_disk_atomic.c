@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_disk_atomic.c: COMPARE AND WRITE and ORWRITE: what they do, and that nothing comes between. */
+/* test_disk_atomic.c: COMPARE AND WRITE, ORWRITE, WRITE ATOMIC: what they do, and that nothing comes between.
+ */
 #include <pthread.h>
 
 #include "tests/test.h"
@@ -174,6 +175,43 @@ TEST(orwrite_failures_name_their_block)
 	}
 }
 
+/* ---- WRITE ATOMIC ---- */
+
+/* Its length has two bytes, unlike that of other commands of 16 bytes; four before it have to be zero. */
+TEST(write_atomic_is_one_operation)
+{
+	BOTH_MODES(mode)
+	{
+		struct stage *stage = stage_open(mode);
+		fill(stage, 131072, 4);
+		CHECK_EQ(transfer(stage, 0x9c, 0, 41, 256, LF_DIRECTION_OUT, 131072), 0);
+		CHECK_EQ(stage->command.request.data_moved, 131072);
+		CHECK(is_op(stage, 0, LF_OP_WRITE, false, 41 * 512, 131072) && stage->store.ops[0].atomic);
+		CHECK_EQ(transfer(stage, 0x9c, 0x18, 41, 1, LF_DIRECTION_OUT, 512), 0);
+		CHECK(is_op(stage, 1, LF_OP_WRITE, true, 41 * 512, 512) && stage->store.ops[1].atomic);
+		CHECK_EQ(transfer(stage, 0x8a, 0, 41, 1, LF_DIRECTION_OUT, 512), 0); /* the same request */
+		CHECK(!stage->store.ops[2].atomic);
+		CHECK_EQ(transfer(stage, 0x9c, 0, 0x10000, 0, LF_DIRECTION_OUT, 512), 0);
+		CHECK_EQ(stage->store.op_count, 3);
+		CHECK(stage->lu->exclusive == NULL);
+		stage_fail(stage, 1, LF_E_NO_SPACE);
+		CHECK_EQ(transfer(stage, 0x9c, 0, 41, 1, LF_DIRECTION_OUT, 512), LF_SENSE(7, 0x27, 7));
+		stage_close(stage);
+	}
+}
+
+TEST(write_atomic_is_not_there_when_the_store_has_none)
+{
+	struct lf_store_info info = stage_info();
+	info.atomic_max_bytes = 0;
+	struct stage *stage = stage_open_with(LF_LOOP_EDGE_INLINE, &info, false);
+	CHECK_EQ(transfer(stage, 0x9c, 0, 0, 1, LF_DIRECTION_OUT, 512), LF_SENSE(5, 0x20, 0));
+	CHECK_EQ(RUN_IN(stage, 64, 0x12, 1, 0xb0, 0, 64, 0), 0);
+	for (uint32_t i = 44; i < 64; i++)
+		CHECK_EQ(stage->data[i], 0);
+	stage_close(stage);
+}
+
 /* ---- Alone on the unit: several nexuses on several lanes, a store with threads of its own ---- */
 
 enum { NEXUSES = 4, WORKERS = 2, ROUNDS = 150 };
@@ -195,7 +233,7 @@ static struct {
 
 static bool is_atomic(const struct lf_request *request)
 {
-	return request->cdb[0] == 0x89 || request->cdb[0] == 0x8b;
+	return request->cdb[0] == 0x89 || request->cdb[0] == 0x8b || request->cdb[0] == 0x9c;
 }
 
 static void arena_submit(struct lf_store *store, struct lf_io *io)
@@ -305,7 +343,8 @@ static void *arena_compete(void *context)
 		memset(data, 0, sizeof(data));
 		data[i] = (uint8_t)(1u << number);
 		fine = fine && arena_run(&command, 0x8b, 9, 1, data, 512) == 0 &&
-		       arena_run(&command, 0x8a, 20 + number, 2, data, 1024) == 0;
+		       arena_run(&command, 0x8a, 20 + number, 2, data, 1024) == 0 &&
+		       arena_run(&command, 0x9c, 20 + number, 2, data, 1024) == 0;
 	}
 	lf_nexus_close(command.nexus);
 	pthread_mutex_lock(&arena.mutex);

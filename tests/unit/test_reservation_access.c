@@ -37,8 +37,8 @@ static const struct {
 	{0x5f, ALWAYS, false},                              /* PERSISTENT RESERVE OUT: its own rules */
 	{0x88, READS, false}, {0x89, CONFLICTS, false},     /* COMPARE AND WRITE */
 	{0x8a, CONFLICTS, false}, {0x8b, CONFLICTS, false}, /* ORWRITE (16) */
-	{0x8e, CONFLICTS, false}, {0x8f, READS, false}, {0x90, READS, false}, /* PRE-FETCH (16) */
-	{0x91, CONFLICTS, false}, {0x93, CONFLICTS, false},
+	{0x8e, CONFLICTS, false}, {0x8f, READS, false}, {0x90, READS, false},         /* PRE-FETCH (16) */
+	{0x91, CONFLICTS, false}, {0x93, CONFLICTS, false}, {0x9c, CONFLICTS, false}, /* WRITE ATOMIC (16) */
 	{0x9e, READS, false},  /* READ CAPACITY (16), GET LBA STATUS */
 	{0xa0, ALWAYS, true},  /* REPORT LUNS */
 	{0xa3, ALWAYS, false}, /* REPORT SUPPORTED OPERATION CODES */
