@@ -75,9 +75,10 @@ const struct lf_command *lf_command_find(const struct lf_lu *lu, const uint8_t *
 		const struct lf_command *command = &lf_commands[row];
 		if (command->opcode != cdb[0])
 			break;
-		if (command->service_action == LF_NO_SERVICE_ACTION ||
-			(cdb_length > 1 && command->service_action == (cdb[1] & 0x1f)))
-			return is_served(lu, command) ? command : NULL;
+		bool meant = command->service_action == LF_NO_SERVICE_ACTION ||
+			     (cdb_length > 1 && command->service_action == (cdb[1] & 0x1f));
+		if (meant && is_served(lu, command)) /* another type of unit may have a row of its own */
+			return command;
 	}
 	return NULL;
 }
@@ -154,8 +155,19 @@ static void refuse_bits(struct lf_request *request)
 	}
 }
 
+/*
+ * SCSI-2 had the LUN in the top bits of byte 1, and software for CD-ROMs still puts it there (wodim). Ignored
+ * bits are not in the usage, which is why they go here.
+ */
+static void forget_old_lun(const struct lf_lu *lu, struct lf_request *request)
+{
+	if (lu->type == LF_LU_CDROM && request->command->cdb_length <= 12 &&
+		request->command->service_action == LF_NO_SERVICE_ACTION)
+		request->cdb[1] &= 0x1f;
+}
+
 /* Length and reserved bits. What a transport sent beyond the command's own length does not count. */
-static bool check_bits(struct lf_request *request)
+static bool check_bits(const struct lf_lu *lu, struct lf_request *request)
 {
 	const struct lf_command *command = request->command;
 	uint32_t length = command->cdb_length;
@@ -165,6 +177,7 @@ static bool check_bits(struct lf_request *request)
 		lf_sense_invalid_field_in_cdb(request, request->cdb_length, LF_NO_BIT);
 		return false;
 	}
+	forget_old_lun(lu, request);
 	if (length >= 8) { /* two overlapping words: the first eight bytes and the last eight */
 		uint64_t cdb[2], usage[2];
 		memcpy(&cdb[0], request->cdb, 8);
@@ -237,6 +250,11 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 		if (!lf_write_buffer_check(lu, request, &wanted))
 			return false;
 		break;
+	case LF_DATA_CDROM_IN:
+		direction = LF_DIRECTION_IN;
+		if (!lf_cdrom_check(lu, request, &wanted))
+			return false;
+		break;
 	}
 	request->direction = wanted == 0 ? LF_DIRECTION_NONE : direction;
 	request->data_wanted = wanted;
@@ -246,9 +264,9 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 bool lf_command_check(struct lf_lu *lu, struct lf_request *request)
 {
 	const struct lf_command *command = request->command;
-	uint64_t capacity = lu->info.block_count;
+	uint64_t capacity = lu->type == LF_LU_CDROM ? lu->disc.leadout : lu->info.block_count;
 
-	if (!check_bits(request))
+	if (!check_bits(lu, request))
 		return false;
 	if (lu->medium_state != LF_MEDIUM_READY && !(command->flags & LF_CMD_WITHOUT_MEDIUM)) {
 		lf_sense_not_ready(request);

@@ -4,6 +4,7 @@
 #define LF_CORE_CORE_H
 
 #include "core/adapter.h"
+#include "core/disc.h"
 #include "trace/trace.h"
 
 /*
@@ -178,6 +179,7 @@ struct lf_lu {
 	uint32_t transfer_max_blocks; /* B0 MAXIMUM TRANSFER LENGTH */
 	enum lf_medium_state medium_state;
 	uint32_t medium_generation; /* another one for each medium that comes or goes */
+	struct lf_disc disc;        /* what is on it; CD-ROMs have one */
 	uint16_t rotation;
 	uint64_t identifier;                                  /* NAA 3h: 60 bits */
 	char vendor[9], product[17], revision[5], serial[33]; /* not padded */
@@ -253,6 +255,7 @@ enum lf_data {
 	LF_DATA_ATOMIC_OUT,  /* out: TRANSFER LENGTH blocks, all of them, at most info.atomic_max_bytes */
 	LF_DATA_LIST_OUT,    /* out: PARAMETER LIST LENGTH bytes */
 	LF_DATA_BUFFER_OUT,  /* out: likewise, and no more than WRITE BUFFER's buffers hold */
+	LF_DATA_CDROM_IN,    /* in: as many bytes as lf_cdrom_check says: READ CD, GET PERFORMANCE */
 };
 
 enum lf_command_flags {
@@ -425,6 +428,11 @@ void lf_sense_data_length(struct lf_request *request);          /* 05/0E/03: the
 void lf_sense_data_spoiled(struct lf_request *request);         /* 0B/47/05: it was damaged on the way */
 void lf_sense_command_sequence(struct lf_request *request);     /* 05/2C/00 */
 void lf_sense_echo_overwritten(struct lf_request *request);     /* 0B/3F/0F */
+/* A disc's. */
+void lf_sense_illegal_mode(struct lf_request *request);          /* 05/64/00: not for such a track */
+void lf_sense_incompatible_medium(struct lf_request *request);   /* 05/30/02: not for such a disc */
+void lf_sense_authentication_failed(struct lf_request *request); /* 05/6F/00 */
+void lf_sense_key_not_present(struct lf_request *request);       /* 05/6F/01 */
 /* 0E/1D/00; INFORMATION says how many bytes after the first compared one the first difference is. */
 void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes);
 void lf_sense_invalid_release(struct lf_request *request);         /* 05/26/04 */

@@ -81,6 +81,45 @@ void lf_read_buffer(struct lf_lu *lu, struct lf_request *request);
 void lf_write_buffer(struct lf_lu *lu, struct lf_request *request);
 /* lba_status.c */
 void lf_get_lba_status(struct lf_lu *lu, struct lf_request *request);
+/* cdrom.c */
+void lf_cdrom_read_capacity_10(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_read_capacity_16(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_format_capacities(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_mechanism_status(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_events(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_seek(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_accept(struct lf_lu *lu, struct lf_request *request); /* hints: GOOD */
+/* cdrom_features.c */
+void lf_cdrom_configuration(struct lf_lu *lu, struct lf_request *request);
+/* cdrom_toc.c */
+void lf_cdrom_toc(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_disc_information(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_track_information(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_sub_channel(struct lf_lu *lu, struct lf_request *request);
+/* cdrom_read.c */
+void lf_cdrom_read(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_read_cd(struct lf_lu *lu, struct lf_request *request);
+/* cdrom_structure.c */
+void lf_cdrom_structure(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_report_key(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_performance(struct lf_lu *lu, struct lf_request *request);
+void lf_cdrom_set_streaming(struct lf_lu *lu, struct lf_request *request);
+
+/* ---- CD-ROM ---- */
+
+/* A disc is in the closed drive: what the gate for other commands asks. */
+static inline bool lf_cdrom_is_loaded(const struct lf_lu *lu)
+{
+	return lu->medium_state == LF_MEDIUM_READY || lu->medium_state == LF_MEDIUM_STOPPED;
+}
+
+/* How many bytes READ CD, READ CD MSF or GET PERFORMANCE move; false when it has set CHECK CONDITION. */
+bool lf_cdrom_check(const struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
+/* The reply of GET PERFORMANCE with that many descriptors. */
+#define LF_PERFORMANCE_BYTES(descriptors) (8u + 16u * (descriptors))
+
+/* cdrom_sector.c: a raw Mode 1 sector (ECMA-130 14) from its user data: sync, header, EDC, ECC. */
+void lf_sector_mode_1(uint8_t sector[LF_SECTOR_RAW], uint32_t lba);
 
 /*
  * How much data comes, for commands with rules of their own for it; false when it has set CHECK CONDITION.

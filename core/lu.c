@@ -70,6 +70,8 @@ void lf_lu_set_medium(struct lf_lu *lu, const struct lf_store_ops *ops, struct l
 	lu->transfer_max_blocks = LF_TRANSFER_MAX_BYTES >> lu->block_shift;
 	lu->medium_state = store == NULL ? LF_MEDIUM_NONE : LF_MEDIUM_READY;
 	lu->medium_generation++;
+	if (lu->type == LF_LU_CDROM)
+		lf_disc_from_image(&lu->disc, store == NULL ? NULL : info);
 }
 
 static void lf_lu_fill(struct lf_lu *lu, const struct lf_lu_options *options)
@@ -178,6 +180,12 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	lf_assert(options->target < adapter->target_count && info->block_size >= 512);
 	lf_assert(store != NULL || options->removable || options->type == LF_LU_CDROM);
 	struct lf_target *target = &adapter->targets[options->target];
+	enum lf_error error = LF_OK;
+
+	if (options->type == LF_LU_CDROM && store != NULL)
+		error = lf_disc_check(info, message);
+	if (error != LF_OK)
+		return error;
 	struct lf_lu *lu = lf_alloc(sizeof(*lu));
 	void *scratch = lf_alloc(LF_SCRATCH_COUNT * LF_SCRATCH_BYTES);
 	struct lf_lane_counters *counters = lf_alloc(adapter->lane_count * sizeof(*counters));
@@ -199,7 +207,7 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	lf_lu_load(lu, options);
 
 	lf_lock(&adapter->lock);
-	enum lf_error error = lf_lun_take_locked(target, options->lun, &lu->lun);
+	error = lf_lun_take_locked(target, options->lun, &lu->lun);
 	if (error == LF_OK && !lf_lu_show_locked(adapter, lu)) {
 		error = LF_E_NO_MEMORY;
 		lf_list_each(link, after, &lu->itls)

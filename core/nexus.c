@@ -212,8 +212,14 @@ void lf_ua_raise_one_locked(struct lf_itl *itl, enum lf_ua ua)
 	lf_trace_unit_attention(itl->lu->lun, itl->nexus->id, lf_ua_sense(ua), 0);
 }
 
+/*
+ * A CD-ROM does not tell of other units: initiators take every unit attention of a removable medium for
+ * another medium, and end what reads the mounted one with an error (Linux, Windows).
+ */
 void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 {
+	if (ua == LF_UA_REPORTED_LUNS_CHANGED && lu->type == LF_LU_CDROM)
+		return;
 	lf_lock(&lu->lock);
 	lf_list_each(link, after, &lu->itls)
 	{

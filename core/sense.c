@@ -198,6 +198,26 @@ void lf_sense_removal_prevented(struct lf_request *request)
 	lf_sense_set(request, LF_SENSE(0x5, 0x53, 0x02));
 }
 
+void lf_sense_illegal_mode(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x64, 0x00));
+}
+
+void lf_sense_incompatible_medium(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x30, 0x02));
+}
+
+void lf_sense_authentication_failed(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x6f, 0x00));
+}
+
+void lf_sense_key_not_present(struct lf_request *request)
+{
+	lf_sense_set(request, LF_SENSE(0x5, 0x6f, 0x01));
+}
+
 void lf_sense_saving_not_supported(struct lf_request *request)
 {
 	lf_sense_set(request, LF_SENSE(0x5, 0x39, 0x00));

@@ -199,12 +199,14 @@ static inline uint32_t stage_run(struct stage *stage, uint32_t lun, const uint8_
 }
 
 /* ops and store: what the unit is over; NULL: the store that remembers, deferred when the edge is. */
-static inline struct stage *stage_open_over(enum lf_loop_edge_mode mode, const struct lf_store_info *info,
-	bool read_only, const struct lf_store_ops *ops, struct lf_store *store)
+static inline struct stage *stage_open_as(enum lf_lu_type type, enum lf_loop_edge_mode mode,
+	const struct lf_store_info *info, bool read_only, const struct lf_store_ops *ops,
+	struct lf_store *store)
 {
 	static const struct lf_adapter_options adapter_options = {.lane_count = 1};
 	static const uint8_t test_unit_ready[6] = {0};
-	struct lf_lu_options options = {.serial = "SERIAL-1",
+	struct lf_lu_options options = {.type = type,
+		.serial = "SERIAL-1",
 		.identifier = 0x123456789abcdefull,
 		.rotation = 1,
 		.read_only = read_only};
@@ -235,6 +237,12 @@ static inline struct stage *stage_open_over(enum lf_loop_edge_mode mode, const s
 	if (stage_run(stage, 0, test_unit_ready, 6, LF_DIRECTION_NONE, 0) != LF_SENSE(0x6, 0x29, 0x00))
 		abort();
 	return stage;
+}
+
+static inline struct stage *stage_open_over(enum lf_loop_edge_mode mode, const struct lf_store_info *info,
+	bool read_only, const struct lf_store_ops *ops, struct lf_store *store)
+{
+	return stage_open_as(LF_LU_DISK, mode, info, read_only, ops, store);
 }
 
 static inline struct stage *stage_open_with(

@@ -31,7 +31,8 @@ TEST(table_ascends_and_is_consistent)
 					  : row->opcode < 0x60 ? 10
 					  : row->opcode < 0xa0 ? 16
 							       : 12);
-		CHECK_EQ(row->usage[row->cdb_length - 1], 0); /* CONTROL */
+		/* CONTROL; SFF-8020 had the format of a TOC there. */
+		CHECK_EQ(row->usage[row->cdb_length - 1], row->opcode == 0x43 ? 0xc0 : 0);
 		for (uint32_t byte = row->cdb_length; byte < 16; byte++)
 			CHECK_EQ(row->usage[byte], 0);
 		if (row->service_action != LF_NO_SERVICE_ACTION)
@@ -43,7 +44,9 @@ TEST(table_ascends_and_is_consistent)
 		if (i > 0)
 			CHECK(row[-1].opcode < row->opcode ||
 				(row[-1].opcode == row->opcode &&
-					row[-1].service_action < row->service_action));
+					(row[-1].service_action < row->service_action ||
+						!(row[-1].flags & row->flags &
+							(LF_CMD_DISK | LF_CMD_CDROM)))));
 	}
 }
 
@@ -51,9 +54,13 @@ TEST(every_row_is_found)
 {
 	struct lf_lu disk = {
 		.type = LF_LU_DISK, .info = {.can_unmap = true, .atomic_max_bytes = 512}, .removable = true};
-	for (uint32_t i = 0; i < lf_command_count; i++)
-		CHECK(lf_command_find(&disk, lf_commands[i].usage, lf_commands[i].cdb_length) ==
-			&lf_commands[i]);
+	struct lf_lu cdrom = {.type = LF_LU_CDROM, .removable = true};
+	for (uint32_t i = 0; i < lf_command_count; i++) {
+		const struct lf_command *row = &lf_commands[i];
+		CHECK(row->flags & (LF_CMD_DISK | LF_CMD_CDROM));
+		CHECK(!(row->flags & LF_CMD_DISK) || is_served(&disk, row));
+		CHECK(!(row->flags & LF_CMD_CDROM) || is_served(&cdrom, row));
+	}
 	CHECK(lf_command_find(&disk, lf_commands[0].usage, 0) == NULL);
 	disk.info.can_unmap = false;
 	CHECK(lf_command_find(&disk, (const uint8_t[]){0x42}, 1) == NULL);
