@@ -13,6 +13,7 @@
 #define DEXCPT       0x08 /* byte 2 of the informational exceptions control mode page */
 #define TEST         0x04
 #define MRIE         0x0f /* byte 3 */
+#define LOCK_STATE   0x02 /* byte 6 of the capabilities of a CD-ROM drive */
 
 enum page_control { PAGE_CURRENT, PAGE_CHANGEABLE, PAGE_DEFAULT, PAGE_SAVED };
 
@@ -49,11 +50,26 @@ bool lf_exception_take(struct lf_lu *lu, enum lf_exception_method method)
 	return taken && lf_atomic_and_u32(&lu->exception, 0) == (uint32_t)method;
 }
 
+/* Whether the door is locked; lu->lock is held. */
+static void fill_drive(const struct lf_lu *lu, uint8_t *page)
+{
+	for (const struct lf_link *link = lu->itls.next; link != &lu->itls; link = link->next)
+		if (lf_container(link, const struct lf_itl, link)->prevents != 0)
+			page[6] |= LOCK_STATE;
+}
+
 /* ---- The table ---- */
 
 static const struct lf_mode_page pages[] = {
 	/* Read-Write Error Recovery: AWRE and ARRE, as the medium below us reallocates on its own */
 	{.types = LF_CMD_DISK, .code = 0x01, .length = 12, .bytes = {0x01, 0x0a, 0xc0}},
+	/* The same of a CD-ROM: TB, RC, PER, DTE, DCR and the retries are taken, for there is no difference
+	 */
+	{.types = LF_CMD_CDROM,
+		.code = 0x01,
+		.length = 12,
+		.bytes = {0x01, 0x0a},
+		.changeable = {[2] = 0x37, [3] = 0xff}},
 	/* Caching: WCE, as the host's page cache is volatile */
 	{.types = LF_CMD_DISK,
 		.code = CACHING_PAGE,
@@ -71,6 +87,16 @@ static const struct lf_mode_page pages[] = {
 		.bytes = {0x0a, 0x0a, 0x02, 0x10, [8] = 0xff, 0xff},
 		.changeable = {[2] = D_SENSE, [4] = SWP},
 		.apply = apply_control},
+	/* CD Device Parameters: 60 seconds in a minute, 75 frames in a second */
+	{.types = LF_CMD_CDROM, .code = 0x0d, .length = 8, .bytes = {0x0d, 0x06, [5] = 60, [7] = 75}},
+	/* CD Audio Control: IMMED; two ports at full volume. Nothing plays, but initiators set it blindly */
+	{.types = LF_CMD_CDROM,
+		.code = 0x0e,
+		.length = 16,
+		.bytes = {0x0e, 0x0e, 0x04, [8] = 0x01, 0xff, 0x02, 0xff},
+		.changeable = {[2] = 0x06, [8] = 0x0f, 0xff, 0x0f, 0xff, 0x0f, 0xff, 0x0f, 0xff}},
+	/* Power Condition: no timers */
+	{.types = LF_CMD_CDROM, .code = 0x1a, .length = 12, .bytes = {0x1a, 0x0a}},
 	/* Informational Exceptions Control: DEXCPT, as nothing is predicted */
 	{.types = LF_CMD_DISK,
 		.code = 0x1c,
@@ -80,6 +106,18 @@ static const struct lf_mode_page pages[] = {
 		.fleeting = {[2] = TEST},
 		.check = check_exceptions,
 		.apply = apply_exceptions},
+	/* Timeout and Protect: seconds that an initiator should wait, by group of commands */
+	{.types = LF_CMD_CDROM, .code = 0x1d, .length = 10, .bytes = {0x1d, 0x08, [7] = 30, [9] = 60}},
+	/*
+	 * CD Capabilities and Mechanical Status (MMC-3 5.5.10): reads CD-R, CD-RW and DVD-ROM, more sessions
+	 * than one, but no audio, no Mode 2, no sub-channels; a tray that ejects and locks; 48x, 512 KiB
+	 */
+	{.types = LF_CMD_CDROM,
+		.code = 0x2a,
+		.length = 26,
+		.bytes = {0x2a, 0x18, 0x0b, [4] = 0x40, [6] = 0x29, [8] = 0x21,
+			0x13, [12] = 0x02, [14] = 0x21, 0x13},
+		.fill = fill_drive},
 };
 
 const struct lf_mode_page *lf_mode_page_next(

@@ -479,3 +479,54 @@ TEST(keys)
 	CHECK_EQ(KEY(2, 0x08), INVALID_FIELD);
 	stage_close(stage);
 }
+
+/* ---- Mode pages ---- */
+
+TEST(mode_pages_of_a_drive)
+{
+	static const uint8_t codes[] = {0x01, 0x0d, 0x0e, 0x1a, 0x1d, 0x2a};
+	struct stage *stage = stage_cdrom(CD_SECTORS);
+	const uint8_t *data = stage->data;
+	uint32_t at = 12;
+	CHECK_EQ(RUN_IN(stage, 252, 0x1a, 0, 0x3f, 0, 252, 0), 0);
+	CHECK_EQ(MOVED(stage), data[0] + 1u);
+	CHECK(memcmp(data + 1, "\x00\x80\x08\x00\x00\x13\x88\x00\x00\x08\x00", 11) == 0); /* WP; blocks */
+	for (uint32_t i = 0; i < lf_count_of(codes); i++) {
+		CHECK_EQ(data[at], codes[i]);
+		at += 2u + data[at + 1];
+	}
+	CHECK_EQ(at, MOVED(stage));
+	CHECK_EQ(RUN_IN(stage, 128, 0x5a, 8, 0x2a, 0, 0, 0, 0, 0, 128, 0), 0);
+	CHECK_EQ(MOVED(stage), 8 + 26);
+	CHECK(memcmp(data, "\x00\x20\x00\x80\x00\x00\x00\x00\x2a\x18\x0b\x00\x40\x00\x29\x00\x21\x13", 18) ==
+		0);
+	CHECK_EQ(RUN(stage, 0x1e, 0, 0, 0, 1, 0), 0); /* prevents removal: locked */
+	CHECK_EQ(RUN_IN(stage, 128, 0x1a, 8, 0x2a, 0, 128, 0), 0);
+	CHECK_EQ(data[4 + 6], 0x2b);
+	CHECK_EQ(RUN_IN(stage, 128, 0x1a, 0, 0x08, 0, 128, 0), INVALID_FIELD);
+	CHECK_EQ(RUN_IN(stage, 12, 0x1a, 0, 0x00, 0, 12, 0), 0);
+	CHECK_EQ(MOVED(stage), 12);
+	stage_take_out(stage, true);
+	CHECK_EQ(RUN_IN(stage, 12, 0x1a, 0, 0x2a, 0, 12, 0), 0);
+	CHECK_EQ(lf_get_be32(data + 4), 0);
+	stage_close(stage);
+}
+
+TEST(volume_and_retries_are_taken)
+{
+	static const uint8_t volume[] = {
+		0, 0, 0, 0, 0, 0, 0, 0, 0x0e, 0x0e, 4, 0, 0, 0, 0, 0, 1, 0x80, 2, 0x40};
+	static const uint8_t retries[] = {0, 0, 0, 0, 0x01, 0x0a, 0x20, 0x05};
+	struct stage *stage = stage_cdrom(CD_SECTORS);
+	memset(stage->data, 0, 64);
+	memcpy(stage->data, volume, sizeof(volume));
+	CHECK_EQ(RUN_OUT(stage, 24, 0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0), 0);
+	CHECK_EQ(RUN_IN(stage, 64, 0x5a, 8, 0x0e, 0, 0, 0, 0, 0, 64, 0), 0);
+	CHECK_EQ(lf_get_be32(stage->data + 16), 0x01800240);
+	memset(stage->data, 0, 64);
+	memcpy(stage->data, retries, sizeof(retries));
+	CHECK_EQ(RUN_OUT(stage, 16, 0x15, 0x10, 0, 0, 16, 0), 0);
+	CHECK_EQ(RUN_IN(stage, 64, 0x1a, 8, 0x01, 0, 64, 0), 0);
+	CHECK_EQ(lf_get_be32(stage->data + 4), 0x010a2005);
+	stage_close(stage);
+}
