@@ -22,6 +22,7 @@
 #define PHYSICAL_BLOCK_DEFAULT 4096u
 #define GRANULARITY_DEFAULT    4096u
 #define GRANULARITY_MAX        (1u << 30)
+#define DISC_BLOCK             2048u /* a CD-ROM's: no other is possible, and its images are downloads */
 
 const char *lf_file_shown(const char *path)
 {
@@ -122,8 +123,9 @@ static enum lf_error examine_size(const struct lf_source *source, struct lf_stor
 	if (size % block != 0) {
 		lf_message_set(message,
 			"%s: its %" PRIu64 " bytes are no multiple of the block size %" PRIu64
-			": truncate -s %" PRIu64 " FILE, or another --block-size",
-			lf_file_shown(source->path), size, block, (size + block - 1) / block * block);
+			": truncate -s %" PRIu64 " FILE%s",
+			lf_file_shown(source->path), size, block, (size + block - 1) / block * block,
+			block == DISC_BLOCK ? "; or is a part of it missing?" : ", or another --block-size");
 		return LF_E_INVALID;
 	}
 	info->block_count = size / block;
