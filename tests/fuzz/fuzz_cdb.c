@@ -119,7 +119,11 @@ static void add_unit(uint32_t i, struct input *input)
 	static const enum lf_error errors[] = {LF_E_IO, LF_E_NO_SPACE, LF_E_ABORTED, LF_E_NO_MEMORY};
 	struct lf_store *store = &stores[i];
 	uint8_t shape = take(input), failures = take(input);
-	struct lf_lu_options options = {.lun = i * 300, .serial = "F", .read_only = shape & 1};
+	bool cdrom = shape & 128;
+	struct lf_lu_options options = {.type = cdrom ? LF_LU_CDROM : LF_LU_DISK,
+		.lun = i * 300,
+		.serial = "F",
+		.read_only = cdrom || (shape & 1)};
 	struct lf_message message;
 
 	store->info = (struct lf_store_info){.block_size = shape & 2 ? 4096 : 512,
@@ -130,6 +134,10 @@ static void add_unit(uint32_t i, struct input *input)
 		.atomic_max_bytes = shape & 8 ? 16384 : 0};
 	store->info.block_count =
 		shape & 16 ? ((1ull << 63) - store->info.block_size) / store->info.block_size : 200;
+	if (cdrom) { /* a CD, or the largest there is */
+		store->info.block_size = LF_SECTOR_BYTES;
+		store->info.block_count = shape & 16 ? UINT32_MAX - LF_DISC_PREGAP : 200;
+	}
 	store->read_only = options.read_only;
 	store->op_count = 0;
 	store->fail_every = failures >> 2;
@@ -243,6 +251,9 @@ static uint32_t fit_data(struct slot *slot, uint32_t unit)
 		return lf_min(length, ROOM);
 	case LF_DATA_COMPARE_OUT:
 		return lf_min(length, ROOM / 2 / block_size) * 2 * block_size;
+	case LF_DATA_CDROM_IN:
+		length = row->length_size == 0 ? ROOM : lf_min(length, ROOM) * LF_SECTOR_RAW;
+		break;
 	case LF_DATA_NONE:
 	case LF_DATA_REPLY:
 	case LF_DATA_BLOCKS_IN:

@@ -165,12 +165,31 @@ TEST(toc_of_two_sessions)
 
 TEST(times_beyond_a_cd_are_the_last_there_is)
 {
-	struct stage *stage = stage_cdrom(BD_SECTORS);
-	CHECK_EQ(TOC(stage, 200, true, 0, 0xaa, 0), 0);
-	CHECK(memcmp(stage->data + 8, "\x00\xff\x3b\x4a", 4) == 0);
-	CHECK_EQ(TOC(stage, 200, false, 0, 0xaa, 0), 0);
-	CHECK_EQ(lf_get_be32(stage->data + 8), BD_SECTORS);
-	stage_close(stage);
+	static const struct {
+		uint32_t sectors;
+		const char *msf;
+	} cases[] = {
+		{449849, "\x00\x63\x3b\x4a"}, {449850, "\x00\xff\x3b\x4a"}, {BD_SECTORS, "\x00\xff\x3b\x4a"}};
+	for (uint32_t i = 0; i < lf_count_of(cases); i++) {
+		struct stage *stage = stage_cdrom(cases[i].sectors);
+		CHECK_EQ(TOC(stage, 200, true, 0, 0xaa, 0), 0);
+		CHECK(memcmp(stage->data + 8, cases[i].msf, 4) == 0);
+		CHECK_EQ(TOC(stage, 200, false, 0, 0xaa, 0), 0);
+		CHECK_EQ(lf_get_be32(stage->data + 8), cases[i].sectors);
+		stage_close(stage);
+	}
+}
+
+TEST(lead_outs_of_sessions)
+{
+	struct lf_disc disc = {.session_count = 3,
+		.track_count = 3,
+		.leadout = 40000,
+		.tracks = {{.number = 1, .session = 1}, {.number = 2, .session = 2, .start = 20000},
+			{.number = 3, .session = 3, .start = 30000}}};
+	CHECK_EQ(lf_disc_leadout_of(&disc, 1), 20000 - 11400);
+	CHECK_EQ(lf_disc_leadout_of(&disc, 2), 30000 - 6900);
+	CHECK_EQ(lf_disc_leadout_of(&disc, 3), 40000);
 }
 
 /* ---- READ DISC INFORMATION, READ TRACK INFORMATION, READ SUB-CHANNEL ---- */
