@@ -142,14 +142,16 @@ enum lf_medium_state {
 };
 
 /*
- * Values of the unit's mode pages, one page after the other (modes.h). lu->lock guards them, but wanted and
- * touched, which belong to the MODE SELECT that is alone on the unit.
+ * Values of the unit's mode pages, one page after the other (modes.h). lu->lock guards them, but wanted,
+ * touched and saving, which belong to the MODE SELECT that is alone on the unit.
  */
 #define LF_MODE_BYTES 192
 
 struct lf_modes {
 	uint8_t defaults[LF_MODE_BYTES], saved[LF_MODE_BYTES], current[LF_MODE_BYTES], wanted[LF_MODE_BYTES];
 	uint32_t touched; /* pages of the table, by bit, that a parameter list brought */
+	bool has_saved;   /* saved ones are more than the defaults: an initiator has saved them */
+	bool saving;      /* the wanted ones are on their way to the store, as the saved ones */
 };
 
 /* What READ BUFFER and WRITE BUFFER move; lu->lock. */
@@ -475,6 +477,14 @@ void lf_check_leave_done(void);
 
 /* Of a new unit. write_cache_off: WCE is zero by default. */
 void lf_modes_init(struct lf_lu *lu, bool write_cache_off);
+/*
+ * What of them outlives a loss of power, for saved.c. save: at most LF_MODE_SAVED_BYTES, 0: nothing was ever
+ * saved; lu->lock is held. load: of a unit nobody knows yet; false: that is not what save wrote, and nothing
+ * was taken.
+ */
+#define LF_MODE_SAVED_BYTES 1024
+uint32_t lf_modes_save(const struct lf_lu *lu, uint8_t *to);
+bool lf_modes_load(struct lf_lu *lu, const uint8_t *from, uint32_t length_bytes);
 /* Back to the saved values, as a reset of the unit has it (SAM-5 6.3.3). */
 void lf_modes_reset(struct lf_lu *lu);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mode_select.c: MODE SELECT (6) and (10): all of a parameter list takes effect, or nothing (SPC-4 6.11). */
 #include "core/modes.h"
+#include "core/reservation.h"
 
 #define PF      0x10 /* byte 1 of the CDB */
 #define SP      0x01
@@ -169,7 +170,7 @@ static bool take_list(struct lf_lu *lu, struct lf_request *request)
 
 /* ---- What was taken takes effect ---- */
 
-enum { SELECT_FLUSH, SELECT_COMMIT };
+enum { SELECT_FLUSH, SELECT_SAVE, SELECT_COMMIT };
 
 /*
  * A reset restores the saved values after it has marked this command: either it finds these here, or this
@@ -205,17 +206,43 @@ static void select_done(struct lf_io *io)
 	lf_steps_done(io, select_next);
 }
 
-/* What was acknowledged is stable before the cache is off; when it cannot be made so nothing changes. */
+/* They are saved even if the command was aborted meanwhile. */
+static void save_done(struct lf_io *io)
+{
+	struct lf_request *request = lf_container(io, struct lf_request, io);
+
+	if (io->error == LF_OK)
+		lf_modes_were_saved(request->lu);
+	lf_steps_done(io, select_next);
+}
+
+static bool wants_flush(const struct lf_lu *lu)
+{
+	return lu->store != NULL && !lu->read_only && lf_modes_drop_cache(lu);
+}
+
+/* What was acknowledged is stable before the cache is off, and what is saved is before anybody meets it. */
 static bool select_next(struct lf_lu *lu, struct lf_request *request)
 {
 	if (request->io.error != LF_OK) {
 		lf_finish_error(request, true, LF_NO_INFORMATION);
 		return false;
 	}
-	if (request->step++ == SELECT_FLUSH && lu->store != NULL && !lu->read_only &&
-		lf_modes_drop_cache(lu)) {
-		lf_prepare_flush(request, select_done);
-		return true;
+	if (request->step == SELECT_FLUSH) {
+		request->step = SELECT_SAVE;
+		if (wants_flush(lu)) {
+			lf_prepare_flush(request, select_done);
+			return true;
+		}
+	}
+	if (request->step == SELECT_SAVE) {
+		request->step = SELECT_COMMIT;
+		if (request->cdb[1] & SP) {
+			lu->modes.saving = true;
+			lf_saved_prepare(lu, request, lu->reservations->now, save_done);
+			lu->modes.saving = false;
+			return true;
+		}
 	}
 	commit(lu, request);
 	return false;
@@ -223,7 +250,9 @@ static bool select_next(struct lf_lu *lu, struct lf_request *request)
 
 void lf_mode_select(struct lf_lu *lu, struct lf_request *request)
 {
-	if (request->cdb[1] & SP) {
+	bool save = (request->cdb[1] & SP) != 0;
+
+	if (save && !lf_modes_can_save(lu)) {
 		lf_sense_saving_not_supported(request);
 		lf_finish(request);
 		return;
@@ -233,7 +262,7 @@ void lf_mode_select(struct lf_lu *lu, struct lf_request *request)
 		return;
 	}
 	/* Alone: no write that was let off being stable, or being refused, is under way when this ends. */
-	if (!lf_exclusive_get(lu, request))
+	if (!lf_exclusive_get(lu, request) || (save && !lf_scratch_get(lu, request)))
 		return;
 	if (!take_list(lu, request)) {
 		lf_finish(request);

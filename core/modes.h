@@ -39,6 +39,10 @@ uint32_t lf_mode_page_bit(const struct lf_mode_page *page);
 /* What was copied to the current values takes effect, on the pages of these bits. lu->lock is held. */
 void lf_modes_apply_locked(struct lf_lu *lu, uint32_t touched);
 
+/* The store takes what is saved. */
+bool lf_modes_can_save(const struct lf_lu *lu);
+/* The wanted values are the saved ones from now on: they are on stable storage. */
+void lf_modes_were_saved(struct lf_lu *lu);
 /* The wanted values turn the write cache off. */
 bool lf_modes_drop_cache(const struct lf_lu *lu);
 

@@ -174,6 +174,104 @@ void lf_modes_reset(struct lf_lu *lu)
 	lf_unlock(&lu->lock);
 }
 
+/* ---- Values that outlive a loss of power ---- */
+
+/*
+ * A record for each page with anything to save: code, subpage, its whole length, and its bytes, of which only
+ * the changeable ones count. A page that is not there, or is of another length, is passed over: the blob may
+ * be of another version.
+ */
+#define RECORD_HEADER 3
+
+static uint8_t saveable(const struct lf_mode_page *page, uint32_t byte)
+{
+	uint8_t fleeting = byte < sizeof(page->fleeting) ? page->fleeting[byte] : 0;
+
+	return page->changeable[byte] & (uint8_t)~fleeting;
+}
+
+static bool is_saveable(const struct lf_mode_page *page)
+{
+	for (uint32_t i = 0; i < page->length; i++)
+		if (saveable(page, i) != 0)
+			return true;
+	return false;
+}
+
+bool lf_modes_can_save(const struct lf_lu *lu)
+{
+	return lu->can_save && lu->store != NULL;
+}
+
+uint32_t lf_modes_save(const struct lf_lu *lu, uint8_t *to)
+{
+	const struct lf_modes *modes = &lu->modes;
+	const uint8_t *values = modes->saving ? modes->wanted : modes->saved;
+	const struct lf_mode_page *page = NULL;
+	uint32_t at = 0, length = 0;
+
+	if (!modes->saving && !modes->has_saved)
+		return 0;
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL) {
+		if (!is_saveable(page))
+			continue;
+		to[length] = page->code;
+		to[length + 1] = page->subpage;
+		to[length + 2] = page->length;
+		for (uint32_t i = 0; i < page->length; i++)
+			to[length + RECORD_HEADER + i] = values[at + i] & saveable(page, i);
+		length += RECORD_HEADER + page->length;
+	}
+	lf_assert(length <= LF_MODE_SAVED_BYTES);
+	return length;
+}
+
+/* Takes the saveable bits of one page into the wanted values. */
+static void merge(uint8_t *wanted, const struct lf_mode_page *page, const uint8_t *bytes)
+{
+	for (uint32_t i = 0; i < page->length; i++)
+		wanted[i] = (uint8_t)((wanted[i] & ~saveable(page, i)) | (bytes[i] & saveable(page, i)));
+}
+
+static bool load_record(struct lf_lu *lu, const uint8_t *record)
+{
+	const struct lf_mode_page *page = NULL;
+	uint32_t at = 0;
+
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL) {
+		if (page->code != record[0] || page->subpage != record[1] || page->length != record[2])
+			continue;
+		merge(lu->modes.wanted + at, page, record + RECORD_HEADER);
+		return page->check == NULL || page->check(lu->modes.wanted + at) == 0;
+	}
+	return true;
+}
+
+bool lf_modes_load(struct lf_lu *lu, const uint8_t *from, uint32_t length_bytes)
+{
+	memcpy(lu->modes.wanted, lu->modes.defaults, LF_MODE_BYTES);
+	for (uint32_t at = 0; at < length_bytes; at += RECORD_HEADER + from[at + 2]) {
+		if (length_bytes - at < RECORD_HEADER || length_bytes - at - RECORD_HEADER < from[at + 2] ||
+			!load_record(lu, from + at))
+			return false;
+	}
+	lf_modes_were_saved(lu);
+	lf_modes_reset(lu);
+	return true;
+}
+
+void lf_modes_were_saved(struct lf_lu *lu)
+{
+	const struct lf_mode_page *page = NULL;
+	uint32_t at = 0;
+
+	lf_lock(&lu->lock);
+	while ((page = lf_mode_page_next(lu, page, &at)) != NULL)
+		merge(lu->modes.saved + at, page, lu->modes.wanted + at);
+	lu->modes.has_saved = true;
+	lf_unlock(&lu->lock);
+}
+
 bool lf_modes_drop_cache(const struct lf_lu *lu)
 {
 	const struct lf_mode_page *page = NULL;
@@ -198,6 +296,8 @@ static uint32_t put_page(const struct lf_lu *lu, uint8_t *to, const struct lf_mo
 	} else if (page->fill != NULL) {
 		page->fill(lu, to);
 	}
+	if (lf_modes_can_save(lu) && is_saveable(page))
+		to[0] |= 0x80; /* PS */
 	return page->length;
 }
 
@@ -230,12 +330,14 @@ static bool put_pages(struct lf_lu *lu, struct lf_request *request, uint8_t *rep
 	enum page_control control = request->cdb[2] >> 6;
 	uint8_t code = request->cdb[2] & 0x3f, subpage = request->cdb[3];
 	const struct lf_mode_page *page = NULL;
-	const uint8_t *values = control == PAGE_DEFAULT ? lu->modes.defaults : lu->modes.current;
+	const uint8_t *values = control == PAGE_DEFAULT ? lu->modes.defaults
+				: control == PAGE_SAVED ? lu->modes.saved
+							: lu->modes.current;
 	bool has_code = code == PAGE_ALL || code == 0x00;
 	bool found = has_code && (subpage == 0 || (code == PAGE_ALL && subpage == SUBPAGE_ALL));
 	uint32_t at = 0;
 
-	if (control == PAGE_SAVED) {
+	if (control == PAGE_SAVED && !lf_modes_can_save(lu)) {
 		lf_sense_saving_not_supported(request);
 		return false;
 	}

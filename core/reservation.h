@@ -145,6 +145,9 @@ void lf_reservation_commit(
 #define LF_SAVED_BYTES LF_SCRATCH_BYTES
 uint32_t lf_saved_build(struct lf_lu *lu, const struct lf_reservation_table *table, uint8_t *to);
 /* Saves it by way of the command's scratch buffer, which it holds; done is the io's. */
+void lf_saved_prepare(struct lf_lu *lu, struct lf_request *request, const struct lf_reservation_table *table,
+	void (*done)(struct lf_io *io));
+/* Likewise, and hands it to the store. */
 void lf_saved_write(struct lf_lu *lu, struct lf_request *request, const struct lf_reservation_table *table,
 	void (*done)(struct lf_io *io));
 

@@ -12,7 +12,7 @@
 #define HEADER         8
 #define SECTION_HEADER 4
 
-enum section { SECTION_RESERVATIONS = 1 };
+enum section { SECTION_RESERVATIONS = 1, SECTION_MODES = 2 };
 
 /* Reservations: type and a reserved byte, count (2); then so many of these, and the name behind each: */
 #define RESERVATIONS_HEADER 4
@@ -53,6 +53,14 @@ static uint32_t put_reservations(const struct lf_reservation_table *table, uint8
 	return length;
 }
 
+/* The header of a section whose bytes stand behind it; returns the length of both. */
+static uint32_t put_section(uint8_t *to, enum section type, uint32_t bytes)
+{
+	lf_put_be16(to, (uint16_t)type);
+	lf_put_be16(to + 2, (uint16_t)bytes);
+	return SECTION_HEADER + bytes;
+}
+
 uint32_t lf_saved_build(struct lf_lu *lu, const struct lf_reservation_table *table, uint8_t *to)
 {
 	uint32_t length = HEADER;
@@ -61,12 +69,12 @@ uint32_t lf_saved_build(struct lf_lu *lu, const struct lf_reservation_table *tab
 	lf_put_be16(to + 4, VERSION);
 	lf_put_be16(to + 6, 0);
 	lf_lock(&lu->lock); /* one without a name may leave the table meanwhile */
-	if (table->aptpl) {
-		uint32_t bytes = put_reservations(table, to + length + SECTION_HEADER);
-		lf_put_be16(to + length, SECTION_RESERVATIONS);
-		lf_put_be16(to + length + 2, (uint16_t)bytes);
-		length += SECTION_HEADER + bytes;
-	}
+	if (table->aptpl)
+		length += put_section(to + length, SECTION_RESERVATIONS,
+			put_reservations(table, to + length + SECTION_HEADER));
+	uint32_t modes = lf_modes_save(lu, to + length + SECTION_HEADER);
+	if (modes > 0)
+		length += put_section(to + length, SECTION_MODES, modes);
 	lf_unlock(&lu->lock);
 	return length;
 }
@@ -133,7 +141,8 @@ bool lf_saved_read(struct lf_lu *lu, const uint8_t *from, size_t length)
 {
 	struct lf_reservations *all = lu->reservations;
 	struct lf_reservation_table *table = all->next;
-	size_t at = HEADER;
+	const uint8_t *modes = NULL;
+	size_t at = HEADER, modes_length = 0;
 
 	*table = (struct lf_reservation_table){.count = 0};
 	if (length < HEADER || length > LF_SAVED_BYTES || lf_get_be32(from) != MAGIC ||
@@ -150,14 +159,20 @@ bool lf_saved_read(struct lf_lu *lu, const uint8_t *from, size_t length)
 		if (type == SECTION_RESERVATIONS &&
 			(table->aptpl || !read_reservations(table, from + at, bytes)))
 			return false;
+		if (type == SECTION_MODES) {
+			modes = from + at;
+			modes_length = bytes;
+		}
 		at += bytes;
 	}
+	if (modes != NULL && !lf_modes_load(lu, modes, (uint32_t)modes_length))
+		return false;
 	all->next = all->now;
 	all->now = table;
 	return true;
 }
 
-void lf_saved_write(struct lf_lu *lu, struct lf_request *request, const struct lf_reservation_table *table,
+void lf_saved_prepare(struct lf_lu *lu, struct lf_request *request, const struct lf_reservation_table *table,
 	void (*done)(struct lf_io *io))
 {
 	request->scratch_segment = (struct lf_segment){request->scratch, LF_SCRATCH_BYTES};
@@ -166,5 +181,11 @@ void lf_saved_write(struct lf_lu *lu, struct lf_request *request, const struct l
 		.segments = &request->scratch_segment,
 		.segment_count = 1,
 		.done = done};
+}
+
+void lf_saved_write(struct lf_lu *lu, struct lf_request *request, const struct lf_reservation_table *table,
+	void (*done)(struct lf_io *io))
+{
+	lf_saved_prepare(lu, request, table, done);
 	lf_lu_submit_io(lu, request);
 }

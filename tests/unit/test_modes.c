@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_modes.c: MODE SELECT: what it changes, what it refuses, and that it does all of it or nothing. */
+#include "core/reservation.h"
 #include "tests/test.h"
 #include "tests/unit/command_stage.h"
 
@@ -377,5 +378,109 @@ TEST(a_reset_brings_the_defaults_back)
 	CHECK_EQ(page_byte(stage, 0x0a, 4), 0);
 	CHECK_EQ(page_byte(stage, 0x08, 2), 4);
 	CHECK_EQ(write_block(stage), 0);
+	stage_close(stage);
+}
+
+/* ---- SP ---- */
+
+static uint32_t save_page(struct stage *stage, const uint8_t *page, uint32_t length)
+{
+	memset(stage->data, 0, 4);
+	memcpy(stage->data + 4, page, length);
+	return RUN_OUT(stage, 4 + length, 0x15, 0x11, 0, 0, (uint8_t)(4 + length), 0);
+}
+
+static uint32_t blob_of(struct stage *stage, uint8_t *blob)
+{
+	return lf_saved_build(stage->lu, stage->lu->reservations->now, blob);
+}
+
+TEST(saved_pages_outlive_a_reset_and_a_loss_of_power)
+{
+	static uint8_t blob[LF_SAVED_BYTES];
+	static const uint8_t test_exception[12] = {0x1c, 0x0a, 0x04, 0x06};
+	BOTH_MODES(mode)
+	{
+		struct stage *stage = stage_open(mode);
+		struct lf_tmf reset = {
+			.nexus = stage->nexus, .function = LF_TMF_LUN_RESET, .done = reset_done};
+		stage->lu->can_save = true;
+		CHECK_EQ(blob_of(stage, blob), 8);         /* nothing was saved yet */
+		CHECK_EQ(page_byte(stage, 0x0a, 0), 0x8a); /* PS */
+		CHECK_EQ(page_byte(stage, 0x01, 0), 0x01);
+		CHECK_EQ(page_byte(stage, 0xca, 4), 0x00);
+		stage_forget_ops(stage);
+		CHECK_EQ(save_page(stage, control_swp, 12), 0);
+		CHECK_EQ(stage->store.op_count, 1);
+		CHECK_EQ(stage->store.ops[0].op, LF_OP_SAVE);
+		CHECK_EQ(page_byte(stage, 0xca, 4), 0x08);
+		CHECK_EQ(page_byte(stage, 0x8a, 4), 0x00);
+		CHECK_EQ(stage->store.ops[0].length, blob_of(stage, blob));
+		CHECK_EQ(save_page(stage, test_exception, 12), 0);
+		CHECK_EQ(page_byte(stage, 0x1c, 2), 0x04);
+		CHECK_EQ(page_byte(stage, 0xdc, 2), 0x00); /* TEST is never saved */
+		CHECK_EQ(page_byte(stage, 0xdc, 3), 0x06);
+		CHECK_EQ(SELECT(stage, control), 0);
+		CHECK_EQ(page_byte(stage, 0x0a, 4), 0x00);
+		lf_tmf_submit(&reset);
+		CHECK_EQ(test_unit_ready(stage), LF_SENSE(6, 0x29, 3));
+		CHECK_EQ(page_byte(stage, 0x0a, 4), 0x08);
+		CHECK_EQ(write_block(stage), LF_SENSE(7, 0x27, 2));
+		uint32_t length = blob_of(stage, blob);
+		stage_close(stage);
+
+		stage = stage_open(mode);
+		CHECK(lf_saved_read(stage->lu, blob, length));
+		CHECK_EQ(write_block(stage), LF_SENSE(7, 0x27, 2));
+		CHECK_EQ(page_byte(stage, 0x1c, 3), 0x06);
+		stage_close(stage);
+	}
+}
+
+TEST(pages_that_could_not_be_saved_do_not_change)
+{
+	static uint8_t blob[LF_SAVED_BYTES];
+	BOTH_MODES(mode)
+	{
+		struct stage *stage = stage_open(mode);
+		stage->lu->can_save = true;
+		stage_fail(stage, 1, LF_E_IO);
+		CHECK_EQ(save_page(stage, control_swp, 12), LF_SENSE(3, 0x0c, 0));
+		CHECK_EQ(page_byte(stage, 0x0a, 4), 0x00);
+		CHECK_EQ(page_byte(stage, 0xca, 4), 0x00);
+		CHECK_EQ(blob_of(stage, blob), 8);
+		CHECK_EQ(stage->lu->scratch_free_count, LF_SCRATCH_COUNT);
+		stage_close(stage);
+	}
+}
+
+TEST(what_was_saved_and_damaged_is_taken_whole_or_not_at_all)
+{
+	static uint8_t blob[LF_SAVED_BYTES], bad[LF_SAVED_BYTES];
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	stage->lu->can_save = true;
+	CHECK_EQ(save_page(stage, control_swp, 12), 0);
+	uint32_t length = blob_of(stage, blob);
+	stage_close(stage);
+	stage = stage_open(LF_LOOP_EDGE_INLINE);
+	for (uint32_t cut = 9; cut < length; cut++) {
+		uint8_t *exact = malloc(cut);
+		CHECK(exact != NULL);
+		memcpy(exact, blob, cut);
+		CHECK(!lf_saved_read(stage->lu, exact, cut));
+		/* The section shortened with it: at the end of a record it is whole. */
+		if (cut >= 12) {
+			lf_put_be16(exact + 10, (uint16_t)(cut - 12));
+			lf_saved_read(stage->lu, exact, cut);
+		}
+		free(exact);
+	}
+	for (uint32_t at = 12; at < length; at++) {
+		memcpy(bad, blob, length);
+		bad[at] ^= 0xff;
+		lf_saved_read(stage->lu, bad, length);
+		CHECK((page_byte(stage, 0x0a, 2) & ~0x04) == 0x02); /* what is fixed stays */
+		CHECK(page_byte(stage, 0x1c, 3) <= 6);
+	}
 	stage_close(stage);
 }
