@@ -248,11 +248,28 @@ TEST(turning_the_cache_off_waits_for_the_writes_that_run)
 	lf_loop_edge_start(&stage->edge, &write);
 	while (write.request.task == NULL || !write.request.task->submitted)
 		CHECK(lf_loop_edge_pump(&stage->edge));
-	CHECK_EQ(stage->store.op_count, 0); /* it is on its way to the store */
-	CHECK_EQ(SELECT(stage, caching_off), 0);
+	/* The write is on its way to the store; a command of another connection comes. */
+	struct lf_loop_edge quick;
+	lf_loop_edge_init(&quick, LF_LOOP_EDGE_INLINE);
+	quick.next_tag = 1000;
+	memset(stage->data, 0, 4);
+	memcpy(stage->data + 4, caching_off, sizeof(caching_off));
+	struct lf_loop_edge_command select = {.nexus = stage->nexus,
+		.cdb = {0x15, 0x10, [4] = 24},
+		.cdb_length = 6,
+		.direction = LF_DIRECTION_OUT,
+		.segments = &(struct lf_segment){stage->data, 24},
+		.segment_count = 1};
+	lf_loop_edge_start(&quick, &select);
+	CHECK(stage->edge.operations.next == stage->edge.operations.previous); /* no flush beside it */
+	CHECK_EQ(stage->lu->write_cache, 1);
+	while (!select.ended)
+		CHECK(lf_loop_edge_pump(&stage->edge));
 	CHECK_EQ(write.ended, 1);
+	CHECK_EQ(select.request.status, LF_STATUS_GOOD);
 	CHECK_EQ(stage->store.ops[0].op, LF_OP_WRITE);
 	CHECK_EQ(stage->store.ops[1].op, LF_OP_FLUSH);
+	lf_loop_edge_fini(&quick);
 	stage_close(stage);
 }
 
