@@ -7,8 +7,11 @@
 bool lf_compare_and_write_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted)
 {
 	uint64_t blocks = lf_command_length(request);
+	/* What was meant to be 256 has no room in its byte, as the data tells. */
+	bool cut =
+		blocks == 0 && request->offered_direction == LF_DIRECTION_OUT && request->offered_length > 0;
 
-	if (blocks > lf_compare_and_write_max(lu)) {
+	if (cut || blocks > lf_compare_and_write_max(lu)) {
 		lf_sense_invalid_field_in_cdb(request, request->command->length_at, LF_NO_BIT);
 		return false;
 	}

@@ -124,6 +124,8 @@ static const struct refusal {
 	{"WRITE AND VERIFY (10) over the end", 10, {0x2e, 0, 0, 0, 0xff, 0xff, [8] = 2}, RANGE(0x10000)},
 	{"WRITE AND VERIFY (16) too long", 16, {0x8e, [10] = 1}, FIELD(10, LF_NO_BIT)},
 	{"COMPARE AND WRITE of too much", 16, {0x89, [13] = 129}, FIELD(13, LF_NO_BIT)},
+	{"COMPARE AND WRITE of 256 blocks in one byte", 16, {0x89}, LF_SENSE(5, 0x24, 0), 13, LF_NO_BIT, 0,
+		262144},
 	{"COMPARE AND WRITE over the end", 16, {0x89, [8] = 0xff, [9] = 0xff, [13] = 2}, RANGE(0x10000)},
 	{"COMPARE AND WRITE with half its data", 16, {0x89, [13] = 1}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0,
 		512},

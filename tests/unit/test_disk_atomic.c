@@ -65,7 +65,7 @@ TEST(compare_and_write_of_nothing)
 {
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
 	CHECK_EQ(transfer(stage, 0x89, 0, 0x10000, 0, LF_DIRECTION_NONE, 0), 0);
-	CHECK_EQ(transfer(stage, 0x89, 0, 5, 0, LF_DIRECTION_OUT, 1024), 0);
+	CHECK_EQ(transfer(stage, 0x89, 0, 5, 0, LF_DIRECTION_IN, 1024), 0);
 	CHECK_EQ(stage->store.op_count, 0);
 	stage_close(stage);
 }
