@@ -145,21 +145,14 @@ static bool has_no_data(const struct lf_request *request)
 	return request->cdb[0] == WRITE_SAME_16 && (request->cdb[1] & WRITE_SAME_NDOB);
 }
 
-/* Zero means up to the end of the unit: WSNZ is zero. */
-static uint64_t same_length(const struct lf_lu *lu, const struct lf_request *request)
-{
-	uint64_t blocks = lf_command_length(request);
-
-	return blocks == 0 ? lu->info.block_count - lf_command_lba(request) : blocks;
-}
-
 bool lf_write_same_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted)
 {
 	if ((request->cdb[1] & WRITE_SAME_UNMAP) && !lu->info.can_unmap) {
 		lf_sense_invalid_field_in_cdb(request, 1, 3);
 		return false;
 	}
-	if (same_length(lu, request) > LF_WRITE_SAME_MAX_BLOCKS) {
+	uint64_t blocks = lf_command_length(request);
+	if (blocks == 0 || blocks > LF_WRITE_SAME_MAX_BLOCKS) { /* zero is not the rest of the unit: WSNZ */
 		lf_sense_invalid_field_in_cdb(request, request->command->length_at, LF_NO_BIT);
 		return false;
 	}
@@ -191,7 +184,7 @@ static void same_done(struct lf_io *io)
 static bool same_next(struct lf_lu *lu, struct lf_request *request)
 {
 	struct lf_io *io = &request->io;
-	uint64_t left = same_length(lu, request) - request->step;
+	uint64_t left = lf_command_length(request) - request->step;
 
 	if (request->step > 0 && io->error != LF_OK) {
 		finish_failed(lu, request);
@@ -228,7 +221,7 @@ void lf_write_same(struct lf_lu *lu, struct lf_request *request)
 		if (!lf_scratch_get(lu, request))
 			return;
 		uint64_t size = lu->info.block_size;
-		uint64_t room = lf_min(LF_SCRATCH_BYTES, same_length(lu, request) << lu->block_shift);
+		uint64_t room = lf_min(LF_SCRATCH_BYTES, lf_command_length(request) << lu->block_shift);
 		lf_request_gather(request, 0, request->scratch, size);
 		for (uint64_t at = size; at < room; at += size)
 			memcpy((char *)request->scratch + at, request->scratch, (size_t)size);

@@ -198,6 +198,11 @@ static uint32_t block_limits(const struct lf_lu *lu, const struct lf_request *re
 
 	(void)request;
 	memset(to, 0, 0x3c);
+	/*
+	 * WSNZ. Up to the end would be possible, but libiscsi's WriteSame10.UnmapUntilEnd then expects that
+	 * data which is not zero is dropped for UNMAP's sake; without WSNZ it is written (SBC-4 5.47).
+	 */
+	to[0] = 0x01;
 	to[1] = (uint8_t)lf_compare_and_write_max(lu);
 	lf_put_be16(to + 2, (uint16_t)(info->physical_block_size >> lu->block_shift)); /* granularity */
 	lf_put_be32(to + 4, lu->transfer_max_blocks);

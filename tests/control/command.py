@@ -105,7 +105,7 @@ def show_tells_what_the_unit_says_of_itself(scratch):
         assert answer.err == "" and "cannot be read" not in answer.out, answer.out
         lines = [" ".join(line.split()) for line in answer.out.splitlines()]
         for wanted in ("VPD 00 Supported VPD Pages", "00 80 83 86 87 88 b0 b1 b2", "serial number S-\\x5c1",
-                       "VPD b0 Block Limits", "WSNZ=0", "optimal transfer length granularity 8 blocks",
+                       "VPD b0 Block Limits", "WSNZ=1", "optimal transfer length granularity 8 blocks",
                        "maximum write same length 65535 blocks", "medium rotation rate 7200",
                        "provisioning type 2 (thin provisioned)", "WP=0 DPOFUA=1", "MODE 08 Caching",
                        "logical blocks per physical block exponent 3", "00 TEST UNIT READY",
@@ -133,7 +133,7 @@ def show_has_its_keys(scratch):
         naa = [one for one in vpd["83"]["designators"] if one["type_name"] == "NAA"]
         assert naa[0]["hex"] == device["naa"] and naa[0]["association"] == "logical unit" and naa[0]["text"] is None
         assert "naa." + device["naa"] in [one["text"] for one in vpd["83"]["designators"]]
-        assert vpd["b0"]["maximum_unmap_lba_count"] == 0xffffffff and vpd["b0"]["wsnz"] is False
+        assert vpd["b0"]["maximum_unmap_lba_count"] == 0xffffffff and vpd["b0"]["wsnz"] is True
         assert vpd["b1"]["medium_rotation_rate"] in (0, 1) and vpd["b2"]["lbpu"] is True
         assert mode["08"]["wce"] is True and mode["0a"]["swp"] is False and mode["1c"]["dexcpt"] is True
         assert device["mode_header"] == {"wp": False, "dpofua": True}

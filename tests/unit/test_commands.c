@@ -400,7 +400,7 @@ TEST(block_limits_and_provisioning)
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
 	const uint8_t *data = stage->data;
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0xb0, 0, 255, 0), 0);
-	CHECK(memcmp(data, "\x00\xb0\x00\x3c\x00\x80\x00\x08", 8) == 0);
+	CHECK(memcmp(data, "\x00\xb0\x00\x3c\x01\x80\x00\x08", 8) == 0);
 	CHECK_EQ(lf_get_be32(data + 8), 8192);
 	CHECK_EQ(lf_get_be32(data + 12), 2048);
 	CHECK_EQ(lf_get_be32(data + 16), 0);
