@@ -179,7 +179,7 @@ static enum iscsi_login_status check_identity(struct iscsi_login *login)
 static enum iscsi_login_status answer_pairs(struct iscsi_login *login)
 {
 	enum iscsi_login_status status = ISCSI_LOGIN_SUCCESS, ignored = ISCSI_LOGIN_SUCCESS;
-	struct iscsi_chap_keys keys = {NULL};
+	struct iscsi_chap_keys keys = {0};
 	struct iscsi_pair pair;
 	uint32_t at = 0;
 
