@@ -12,6 +12,9 @@ union lf_control_request {
 	struct lf_control_select select;
 	struct lf_control_list list;
 	struct lf_control_inquire inquire;
+	struct lf_control_insert insert;
+	struct lf_control_resize resize;
+	struct lf_control_after after;
 };
 
 /* Any reply but for its records, decoded; header.status and header.command say which. */
@@ -23,6 +26,8 @@ union lf_control_reply {
 	struct lf_control_page page;
 	struct lf_control_state state;
 	struct lf_control_inquiry inquiry;
+	struct lf_control_stats stats;
+	struct lf_control_reservation reservation;
 };
 
 /*
@@ -37,23 +42,47 @@ enum lf_control_status lf_control_decode_request(const void *bytes, size_t lengt
 size_t lf_control_encode_request(union lf_control_request *request, void *bytes, size_t room_bytes);
 
 /*
- * A reply without its records; there are page.count or state.event_count of them, or inquiry.data_length
- * bytes of data. They are put by the functions below, before or after it, in room that this function has
- * counted. Returns the length of the whole message, records included; 0 when it does not fit.
+ * A reply without its records; there are page.count, state.event_count or stats.counter_count of them, or
+ * inquiry.data_length bytes of data. They are put by the functions below, before or after it, in room that
+ * this function has counted. Returns the length of the whole message, records included; 0 when it does not
+ * fit.
  */
 size_t lf_control_encode_reply(union lf_control_reply *reply, void *bytes, size_t room_bytes);
-void lf_control_encode_device(const struct lf_control_device *device, uint32_t index, void *bytes);
-void lf_control_encode_event(const struct lf_control_event *event, uint32_t index, void *bytes);
+void lf_control_encode_record(
+	enum lf_control_command command, const void *record, uint32_t index, void *bytes);
 void lf_control_encode_data(const void *data, uint32_t length_bytes, void *bytes);
 
 /*
  * False: the reply makes no sense, message says why. Records are then fetched one by one, index below
- * page.count or state.event_count; false when that one makes no sense.
+ * that count; false when that one makes no sense. record is the struct that the command's reply has.
  */
 bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_control_command command,
 	union lf_control_reply *reply, struct lf_message *message);
-bool lf_control_decode_device(const void *bytes, uint32_t index, struct lf_control_device *device);
-bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_control_event *event);
+bool lf_control_decode_record(
+	enum lf_control_command command, const void *bytes, uint32_t index, void *record);
+
+static inline void lf_control_encode_device(
+	const struct lf_control_device *device, uint32_t index, void *bytes)
+{
+	lf_control_encode_record(LF_CONTROL_LIST, device, index, bytes);
+}
+
+static inline bool lf_control_decode_device(
+	const void *bytes, uint32_t index, struct lf_control_device *device)
+{
+	return lf_control_decode_record(LF_CONTROL_LIST, bytes, index, device);
+}
+
+static inline void lf_control_encode_event(const struct lf_control_event *event, uint32_t index, void *bytes)
+{
+	lf_control_encode_record(LF_CONTROL_STATUS, event, index, bytes);
+}
+
+static inline bool lf_control_decode_event(const void *bytes, uint32_t index, struct lf_control_event *event)
+{
+	return lf_control_decode_record(LF_CONTROL_STATUS, bytes, index, event);
+}
+
 /* Where the inquiry.data_length bytes are. */
 const uint8_t *lf_control_decode_data(const void *bytes);
 

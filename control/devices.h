@@ -16,12 +16,19 @@ struct lf_control_edge {
 	void *context;
 	bool (*portal)(void *context, uint32_t index, struct lf_control_portal *portal);
 	uint32_t (*session_count)(void *context);
+	/* The session with the lowest number above after; false: there is none. */
+	bool (*session_next)(void *context, uint64_t after, struct lf_control_session *session);
+	/* Ends it; false: there is none of that number. */
+	bool (*session_drop)(void *context, uint64_t number);
 };
 
 struct lf_devices_options {
 	struct lf_adapter *adapter;
 	struct lf_loop *loop; /* all functions below run on it, or before it runs */
 	const struct lf_store_ops *store_ops;
+	/* As lf_store_file_resize; NULL: no store can. */
+	enum lf_error (*resize)(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
+		uint64_t *block_count, struct lf_message *message);
 	struct lf_control_edge edge;
 };
 
@@ -45,20 +52,38 @@ const struct lf_control_edge *lf_devices_edge(const struct lf_devices *devices);
 
 void lf_device_describe(struct lf_device *device, struct lf_control_device *record);
 
-/* Somebody who waits for a device to be gone. Its owner's memory, until ended runs or it is forgotten. */
-struct lf_departure {
-	/* Once, on the table's loop, never from within lf_device_disconnect. The device is no more. */
-	void (*ended)(struct lf_departure *departure, const struct lf_control_device *was,
+/* Somebody who waits for the end of what he began. His memory, until ended runs or it is forgotten. */
+struct lf_device_waiter {
+	/*
+	 * Once, on the table's loop, never from within the function that began it. is: the device as it is
+	 * now, or as it was when it is no more.
+	 */
+	void (*ended)(struct lf_device_waiter *waiter, const struct lf_control_device *is,
 		enum lf_control_status status, const struct lf_message *message);
+	struct lf_device *device;
 	struct lf_link link;
 };
 
 /*
  * Takes the unit away: initiators lose it at once, what is in flight ends, what was written becomes stable,
- * the image is closed. Of a device that is leaving already, it only waits. departure may be NULL.
+ * the image is closed. Of a device that is leaving already, it only waits; one that is just being changed
+ * leaves after that. waiter may be NULL.
  */
-void lf_device_disconnect(struct lf_device *device, struct lf_departure *departure);
-void lf_departure_forget(struct lf_departure *departure);
+void lf_device_disconnect(struct lf_device *device, struct lf_device_waiter *waiter);
+/* What was begun goes on; ended never runs. */
+void lf_device_waiter_forget(struct lf_device_waiter *waiter);
+
+/*
+ * Changes of the medium, one at a time for each device: they wait for the commands that run. Not OK: nothing
+ * was begun, message says why. handle is the table's from here on, in any case.
+ */
+enum lf_control_status lf_device_insert(struct lf_device *device, const struct lf_control_insert *request,
+	int handle, struct lf_device_waiter *waiter, struct lf_message *message);
+enum lf_control_status lf_device_eject(
+	struct lf_device *device, bool force, struct lf_device_waiter *waiter, struct lf_message *message);
+/* size_bytes 0: what the image has now. */
+enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_bytes,
+	struct lf_device_waiter *waiter, struct lf_message *message);
 
 /* Disconnects all, and takes no new ones. emptied runs once when the last is gone, perhaps from within. */
 void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context), void *context);

@@ -37,9 +37,9 @@ struct lf_call {
 
 	/* The handler's own. */
 	struct lf_handler *handler;
-	struct lf_device *device;
+	struct lf_device *device; /* that it waits for */
 	uint16_t command;
-	struct lf_departure departure;
+	struct lf_device_waiter waiter;
 	struct lf_timer timer;
 	struct lf_inquiry *inquiry;
 };

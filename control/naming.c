@@ -81,6 +81,27 @@ static enum lf_control_status check_ascii(
 	return LF_CONTROL_INVALID;
 }
 
+static enum lf_control_status check_type(const struct lf_control_connect *request, struct lf_message *message)
+{
+	bool drive = request->type == LF_LU_CDROM;
+
+	if (!drive && request->type != LF_LU_DISK) {
+		lf_message_set(
+			message, "peripheral device type %u is not supported by this release", request->type);
+		return LF_CONTROL_UNSUPPORTED;
+	}
+	if (drive &&
+		(request->block_size != 0 || request->physical_block_size != 0 || request->rotation != 0)) {
+		lf_message_set(message, "a CD-ROM has blocks of 2048 bytes, and no rotation: leave them out");
+		return LF_CONTROL_INVALID;
+	}
+	if (request->path.length == 0 && !drive && (request->flags & LF_CONTROL_REMOVABLE) == 0) {
+		lf_message_set(message, "a disk without an image: only one that is removable may be empty");
+		return LF_CONTROL_INVALID;
+	}
+	return LF_CONTROL_OK;
+}
+
 static enum lf_control_status check_geometry(
 	const struct lf_control_connect *request, struct lf_message *message)
 {
@@ -109,13 +130,10 @@ static enum lf_control_status check_geometry(
 enum lf_control_status lf_naming_check_request(
 	const struct lf_control_connect *request, struct lf_message *message)
 {
-	enum lf_control_status status;
+	enum lf_control_status status = check_type(request, message);
 
-	if (request->type != LF_LU_DISK) {
-		lf_message_set(
-			message, "peripheral device type %u is not supported by this release", request->type);
-		return LF_CONTROL_UNSUPPORTED;
-	}
+	if (status != LF_CONTROL_OK)
+		return status;
 	if (request->target != 0) {
 		lf_message_set(message, "there is no target %u: leave it out", request->target);
 		return LF_CONTROL_INVALID;
@@ -124,7 +142,7 @@ enum lf_control_status lf_naming_check_request(
 		lf_message_set(message, "there is no LUN %u: it is 0 to %u", request->lun, LF_LUNS_MAX - 1);
 		return LF_CONTROL_INVALID;
 	}
-	if (request->path.bytes[0] != '/') {
+	if (request->path.length > 0 && request->path.bytes[0] != '/') {
 		lf_message_set(message, "the path of the image is not absolute");
 		return LF_CONTROL_INVALID;
 	}

@@ -18,7 +18,7 @@
 #define LF_CONTROL_MAGIC       UINT32_C(0x4853464c) /* the bytes "LFSH" */
 #define LF_CONTROL_VERSION     1
 #define LF_CONTROL_MESSAGE_MAX 65536 /* bytes in any message */
-#define LF_CONTROL_HANDLES_MAX 2     /* with CONNECT: the image, then the state file */
+#define LF_CONTROL_HANDLES_MAX 2     /* CONNECT: the image, then the state file; INSERT: the image */
 
 enum lf_control_command {
 	LF_CONTROL_IDENTIFY = 1,   /* header -> lf_control_identity */
@@ -28,6 +28,14 @@ enum lf_control_command {
 	LF_CONTROL_SHOW = 5,       /* lf_control_select -> lf_control_one */
 	LF_CONTROL_STATUS = 6,     /* header -> lf_control_state and lf_control_event[event_count] */
 	LF_CONTROL_INQUIRE = 7,    /* lf_control_inquire -> lf_control_inquiry and uint8_t[data_length] */
+	LF_CONTROL_INSERT = 8,     /* lf_control_insert -> lf_control_one */
+	LF_CONTROL_EJECT = 9,      /* lf_control_select -> lf_control_one */
+	LF_CONTROL_RESIZE = 10,    /* lf_control_resize -> lf_control_one */
+	LF_CONTROL_SESSIONS = 11,  /* lf_control_after -> lf_control_page and lf_control_session[count] */
+	LF_CONTROL_DROP = 12,      /* lf_control_after, the session's number -> header */
+	LF_CONTROL_STATS = 13, /* lf_control_select -> lf_control_stats and lf_control_event[counter_count] */
+	LF_CONTROL_RESERVATION = 14,       /* lf_control_select -> lf_control_reservation */
+	LF_CONTROL_RESERVATION_CLEAR = 15, /* lf_control_select -> header */
 };
 
 enum lf_control_status {
@@ -70,12 +78,14 @@ struct lf_control_header {
 enum lf_control_connect_flags {
 	LF_CONTROL_READ_ONLY = 1,
 	LF_CONTROL_NO_UNMAP = 2,
+	LF_CONTROL_REMOVABLE = 4,       /* a disk whose medium comes and goes; a CD-ROM drive is one anyway */
+	LF_CONTROL_WRITE_CACHE_OFF = 8, /* at the start; an initiator may switch it on */
 };
 
 struct lf_control_connect {
 	struct lf_control_header header;
 	uint32_t flags; /* enum lf_control_connect_flags */
-	uint32_t type;  /* peripheral device type: 0 */
+	uint32_t type;  /* peripheral device type: 0 a disk, 5 a CD-ROM drive */
 	uint32_t target;
 	uint32_t lun;                 /* UINT32_MAX: the adapter's choice */
 	uint32_t block_size;          /* bytes; 0: the store's choice */
@@ -86,11 +96,13 @@ struct lf_control_connect {
 	LF_CONTROL_TEXT(14) vendor; /* empty: the default */
 	LF_CONTROL_TEXT(22) product;
 	LF_CONTROL_TEXT(38) serial;
-	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) path; /* absolute, without symbolic links */
+	/* Absolute, without symbolic links; empty, and no descriptor: a drive without a medium. */
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) path;
 };
 
 enum lf_control_select_flags {
-	LF_CONTROL_FORCE = 1, /* DISCONNECT: answer at once, the departure goes on */
+	LF_CONTROL_FORCE = 1, /* DISCONNECT: answer at once, the departure goes on; EJECT: also when an
+				 initiator prevents it */
 };
 
 struct lf_control_select {
@@ -107,6 +119,32 @@ struct lf_control_list {
 	struct lf_control_header header;
 	uint32_t after; /* devices whose number is higher; 0: from the first */
 	uint32_t reserved;
+};
+
+enum lf_control_insert_flags {
+	LF_CONTROL_INSERT_READ_ONLY = 1,
+	LF_CONTROL_INSERT_FORCE = 2, /* also when an initiator prevents the removal of what is in */
+};
+
+struct lf_control_insert {
+	struct lf_control_header header;
+	uint32_t flags; /* enum lf_control_insert_flags */
+	uint32_t reserved;
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) id; /* both as in lf_control_select */
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) path;
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) image; /* as path in lf_control_connect */
+};
+
+struct lf_control_resize {
+	struct lf_control_header header;
+	uint64_t size_bytes; /* 0: what the image has now */
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) id;
+	LF_CONTROL_TEXT(LF_CONTROL_PATH_CAPACITY) path;
+};
+
+struct lf_control_after {
+	struct lf_control_header header;
+	uint64_t number; /* SESSIONS: those whose number is higher; DROP: this one */
 };
 
 /*
@@ -141,16 +179,19 @@ struct lf_control_identity {
 
 enum lf_control_device_state {
 	LF_CONTROL_READY = 0,
-	LF_CONTROL_EMPTY = 1,
-	LF_CONTROL_IN_USE = 2, /* "busy" */
-	LF_CONTROL_FAULT = 3,
-	LF_CONTROL_OFFLINE = 4,
+	LF_CONTROL_EMPTY = 1,   /* no medium, or one that was ejected */
+	LF_CONTROL_IN_USE = 2,  /* "busy": its medium or its size is just being changed */
+	LF_CONTROL_FAULT = 3,   /* its image fails */
+	LF_CONTROL_OFFLINE = 4, /* leaving */
 };
 
 enum lf_control_device_flags {
 	LF_CONTROL_DEVICE_READ_ONLY = 1,
 	LF_CONTROL_DEVICE_REMOVABLE = 2,
 	LF_CONTROL_DEVICE_UNMAP = 4,
+	LF_CONTROL_DEVICE_EJECTED = 8, /* by an initiator: the image stays, and comes back when one loads */
+	LF_CONTROL_DEVICE_PREVENTED = 16, /* an initiator holds the medium: PREVENT ALLOW MEDIUM REMOVAL */
+	LF_CONTROL_DEVICE_SAVES = 32,     /* it has a state file */
 };
 
 struct lf_control_device {
@@ -230,6 +271,55 @@ struct lf_control_inquiry {
 	uint16_t reserved[2];
 };
 
+enum lf_control_session_flags {
+	LF_CONTROL_SESSION_HEADER_DIGEST = 1,
+	LF_CONTROL_SESSION_DATA_DIGEST = 2,
+	LF_CONTROL_SESSION_CHAP = 4,
+	LF_CONTROL_SESSION_MUTUAL = 8,
+	LF_CONTROL_SESSION_DISCOVERY = 16,
+};
+
+struct lf_control_session {
+	uint64_t number; /* never given again while the adapter runs */
+	uint64_t age_ns;
+	uint64_t commands, in_bytes, out_bytes; /* in: to the initiator */
+	uint32_t flags;                         /* enum lf_control_session_flags */
+	uint32_t in_flight;
+	uint16_t tag; /* of the portal group */
+	uint16_t reserved[3];
+	LF_CONTROL_TEXT(230) initiator;
+	LF_CONTROL_TEXT(70) address;
+	LF_CONTROL_TEXT(230) target;
+	LF_CONTROL_TEXT(46) user; /* who it proved to be, cut to this; empty without CHAP */
+};
+
+#define LF_CONTROL_PAGE_SESSIONS_MAX                                                                         \
+	((LF_CONTROL_MESSAGE_MAX - sizeof(struct lf_control_page)) / sizeof(struct lf_control_session))
+
+/* Counters since the unit came, by name: a release may have more of them than another. */
+struct lf_control_stats {
+	struct lf_control_header header;
+	uint32_t number; /* the device's */
+	uint32_t counter_count;
+	uint64_t taken_ns; /* a clock that only goes on */
+	LF_CONTROL_TEXT(62) id;
+};
+
+enum lf_control_reservation_flags {
+	LF_CONTROL_RESERVATION_PERSISTS = 1, /* APTPL: it outlives the adapter */
+	LF_CONTROL_RESERVATION_OLD = 2,      /* by RESERVE, which excludes the persistent kind */
+};
+
+struct lf_control_reservation {
+	struct lf_control_header header;
+	uint64_t key; /* the holder's */
+	uint32_t generation;
+	uint32_t flags; /* enum lf_control_reservation_flags */
+	uint32_t registrations;
+	uint16_t type;               /* SPC-4 table 196; 0: no persistent reservation */
+	LF_CONTROL_TEXT(256) holder; /* its initiator port; empty: none, none alone, or it has no name */
+};
+
 /* The layout is for ever. */
 #define LF_CONTROL_LAYOUT(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has its size")
 #define LF_CONTROL_PLACE(type, field, bytes)                                                                 \
@@ -250,6 +340,16 @@ LF_CONTROL_LAYOUT(lf_control_list, 24);
 LF_CONTROL_LAYOUT(lf_control_inquire, 40);
 LF_CONTROL_PLACE(lf_control_inquire, number, 16);
 LF_CONTROL_PLACE(lf_control_inquire, cdb, 22);
+LF_CONTROL_LAYOUT(lf_control_insert, 12336);
+LF_CONTROL_PLACE(lf_control_insert, id, 24);
+LF_CONTROL_PLACE(lf_control_insert, path, 4128);
+LF_CONTROL_PLACE(lf_control_insert, image, 8232);
+LF_CONTROL_LAYOUT(lf_control_resize, 8232);
+LF_CONTROL_PLACE(lf_control_resize, size_bytes, 16);
+LF_CONTROL_PLACE(lf_control_resize, id, 24);
+LF_CONTROL_PLACE(lf_control_resize, path, 4128);
+LF_CONTROL_LAYOUT(lf_control_after, 24);
+LF_CONTROL_PLACE(lf_control_after, number, 16);
 LF_CONTROL_LAYOUT(lf_control_failure, 536);
 LF_CONTROL_PLACE(lf_control_failure, text, 24);
 LF_CONTROL_LAYOUT(lf_control_identity, 120);
@@ -278,5 +378,18 @@ LF_CONTROL_LAYOUT(lf_control_inquiry, 280);
 LF_CONTROL_PLACE(lf_control_inquiry, scsi_status, 20);
 LF_CONTROL_PLACE(lf_control_inquiry, sense, 22);
 LF_CONTROL_PLACE(lf_control_inquiry, reserved, 276);
+LF_CONTROL_LAYOUT(lf_control_session, 640);
+LF_CONTROL_PLACE(lf_control_session, flags, 40);
+LF_CONTROL_PLACE(lf_control_session, tag, 48);
+LF_CONTROL_PLACE(lf_control_session, initiator, 56);
+LF_CONTROL_PLACE(lf_control_session, address, 288);
+LF_CONTROL_PLACE(lf_control_session, target, 360);
+LF_CONTROL_PLACE(lf_control_session, user, 592);
+LF_CONTROL_LAYOUT(lf_control_stats, 96);
+LF_CONTROL_PLACE(lf_control_stats, taken_ns, 24);
+LF_CONTROL_PLACE(lf_control_stats, id, 32);
+LF_CONTROL_LAYOUT(lf_control_reservation, 296);
+LF_CONTROL_PLACE(lf_control_reservation, type, 36);
+LF_CONTROL_PLACE(lf_control_reservation, holder, 38);
 
 #endif

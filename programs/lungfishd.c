@@ -234,7 +234,11 @@ static bool make_control(struct daemon *daemon)
 		.adapter = daemon->adapter,
 		.loop = daemon->loops[0],
 		.store_ops = &lf_store_file_ops,
-		.edge = {daemon->iqn, daemon, edge_portal, edge_session_count},
+		.resize = lf_store_file_resize,
+		.edge = {.iqn = daemon->iqn,
+			.context = daemon,
+			.portal = edge_portal,
+			.session_count = edge_session_count},
 	};
 	struct lf_server_options server = {
 		.handler = &daemon->handler, .loop = daemon->loops[0], .socket_path = daemon->options.socket};

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define REQUESTS_MAX 16
+#define LAST_COMMAND LF_CONTROL_RESERVATION_CLEAR
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -50,6 +51,29 @@ static void plain_close(struct lf_store *store)
 	free(store);
 }
 
+static enum lf_error plain_resize(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
+	uint64_t *block_count, struct lf_message *message)
+{
+	(void)store;
+	(void)message;
+	*block_count = size_bytes != 0 ? size_bytes / block_size : 8;
+	return LF_OK;
+}
+
+static bool drop_session(void *context, uint64_t number)
+{
+	(void)context;
+	return number == 3;
+}
+
+static bool next_session(void *context, uint64_t after, struct lf_control_session *session)
+{
+	(void)context;
+	memset(session, 0, sizeof(*session));
+	session->number = after + 1;
+	return after < 200;
+}
+
 static const struct lf_store_ops plain_ops = {"plain", plain_open, plain_submit, NULL, plain_close};
 
 /* ---- The adapter, made once; what an input connects goes when it ends ---- */
@@ -62,17 +86,14 @@ static uint8_t reply_bytes[LF_CONTROL_MESSAGE_MAX];
 
 static void call_answered(struct lf_call *one)
 {
-	static const enum lf_control_command commands[] = {LF_CONTROL_IDENTIFY, LF_CONTROL_CONNECT,
-		LF_CONTROL_DISCONNECT, LF_CONTROL_LIST, LF_CONTROL_SHOW, LF_CONTROL_STATUS,
-		LF_CONTROL_INQUIRE};
 	union lf_control_reply reply;
 	struct lf_message message;
 	bool understood = false;
 
 	/* Whatever is answered, our own client understands it. */
-	for (uint32_t i = 0; i < lf_count_of(commands); i++)
-		understood = understood || lf_control_decode_reply(one->reply, one->reply_length, commands[i],
-						   &reply, &message);
+	for (uint32_t command = LF_CONTROL_IDENTIFY; command <= LAST_COMMAND; command++)
+		understood = understood || lf_control_decode_reply(one->reply, one->reply_length,
+						   (enum lf_control_command)command, &reply, &message);
 	lf_assert(understood);
 	lf_assert(!answered);
 	answered = true;
@@ -96,7 +117,8 @@ static void serve(struct lf_handler *handler, const uint8_t *bytes, size_t lengt
 	while (!answered)
 		lf_loop_run(loop);
 	if (with_image)
-		lf_assert(call.command == LF_CONTROL_CONNECT || fcntl(handles[0], F_GETFD) < 0);
+		lf_assert(call.command == LF_CONTROL_CONNECT || call.command == LF_CONTROL_INSERT ||
+			  fcntl(handles[0], F_GETFD) < 0);
 }
 
 /* A text field from the input: its length and bytes; what it holds is the fuzzer's choice. */
@@ -140,7 +162,7 @@ static size_t make_request(const uint8_t **data, size_t *size, uint8_t *bytes)
 	struct lf_control_header header = {
 		.magic = LF_CONTROL_MAGIC, .version = LF_CONTROL_VERSION, .size = sizeof(header)};
 
-	header.command = (uint16_t)((*data)[0] % 9);
+	header.command = (uint16_t)((*data)[0] % (LAST_COMMAND + 2));
 	++*data;
 	--*size;
 	memset(bytes, 0, LF_CONTROL_MESSAGE_MAX);
@@ -152,12 +174,20 @@ static size_t make_request(const uint8_t **data, size_t *size, uint8_t *bytes)
 		take_text(data, size, bytes + offsetof(struct lf_control_connect, product), 22);
 		take_text(data, size, bytes + offsetof(struct lf_control_connect, serial), 38);
 		take_text(data, size, bytes + offsetof(struct lf_control_connect, path), 255);
-	} else if (header.command == LF_CONTROL_DISCONNECT || header.command == LF_CONTROL_SHOW) {
-		header.size = sizeof(struct lf_control_select);
+	} else if (header.command == LF_CONTROL_INSERT) {
+		header.size = sizeof(struct lf_control_insert);
 		take_bytes(data, size, bytes + sizeof(header), 1);
-		bytes[20] = 1;
-		take_text(data, size, bytes + offsetof(struct lf_control_select, id), 255);
-		take_text(data, size, bytes + offsetof(struct lf_control_select, path), 255);
+		take_text(data, size, bytes + offsetof(struct lf_control_insert, id), 255);
+		take_text(data, size, bytes + offsetof(struct lf_control_insert, path), 255);
+		take_text(data, size, bytes + offsetof(struct lf_control_insert, image), 255);
+	} else if (header.command == LF_CONTROL_RESIZE) {
+		header.size = sizeof(struct lf_control_resize);
+		take_bytes(data, size, bytes + sizeof(header), 3);
+		take_text(data, size, bytes + offsetof(struct lf_control_resize, id), 255);
+		take_text(data, size, bytes + offsetof(struct lf_control_resize, path), 255);
+	} else if (header.command == LF_CONTROL_SESSIONS || header.command == LF_CONTROL_DROP) {
+		header.size = sizeof(struct lf_control_after);
+		take_bytes(data, size, bytes + sizeof(header), 1);
 	} else if (header.command == LF_CONTROL_LIST) {
 		header.size = sizeof(struct lf_control_list);
 		take_bytes(data, size, bytes + sizeof(header), 4);
@@ -165,6 +195,12 @@ static size_t make_request(const uint8_t **data, size_t *size, uint8_t *bytes)
 		header.size = sizeof(struct lf_control_inquire);
 		take_bytes(data, size, bytes + sizeof(header), 1);
 		take_cdb(data, size, bytes + offsetof(struct lf_control_inquire, cdb));
+	} else if (header.command != LF_CONTROL_IDENTIFY && header.command != LF_CONTROL_STATUS) {
+		header.size = sizeof(struct lf_control_select);
+		take_bytes(data, size, bytes + sizeof(header), 1);
+		bytes[20] = 1;
+		take_text(data, size, bytes + offsetof(struct lf_control_select, id), 255);
+		take_text(data, size, bytes + offsetof(struct lf_control_select, path), 255);
 	}
 	memcpy(bytes, &header, sizeof(header));
 	return header.size;
@@ -185,19 +221,27 @@ static void stop(struct lf_devices *devices)
 static void decode_as_reply(const uint8_t *data, size_t size)
 {
 	union lf_control_reply reply;
-	struct lf_control_device device;
-	struct lf_control_event event;
+	union {
+		struct lf_control_device device;
+		struct lf_control_event event;
+		struct lf_control_session session;
+	} record;
 	struct lf_message message;
 
-	for (uint32_t command = 0; command < 9; command++) {
-		if (!lf_control_decode_reply(
-			    data, size, (enum lf_control_command)command, &reply, &message) ||
+	for (uint32_t i = 0; i <= LAST_COMMAND + 1; i++) {
+		enum lf_control_command command = (enum lf_control_command)i;
+		uint32_t count = 0;
+		if (!lf_control_decode_reply(data, size, command, &reply, &message) ||
 			reply.header.status != LF_CONTROL_OK)
 			continue;
-		for (uint32_t i = 0; command == LF_CONTROL_LIST && i < reply.page.count; i++)
-			lf_control_decode_device(data, i, &device);
-		for (uint32_t i = 0; command == LF_CONTROL_STATUS && i < reply.state.event_count; i++)
-			lf_control_decode_event(data, i, &event);
+		if (command == LF_CONTROL_LIST || command == LF_CONTROL_SESSIONS)
+			count = reply.page.count;
+		else if (command == LF_CONTROL_STATUS)
+			count = reply.state.event_count;
+		else if (command == LF_CONTROL_STATS)
+			count = reply.stats.counter_count;
+		for (uint32_t j = 0; j < count; j++)
+			lf_control_decode_record(command, data, j, &record);
 		if (command == LF_CONTROL_INQUIRE)
 			lf_control_encode_data(
 				lf_control_decode_data(data), reply.inquiry.data_length, reply_bytes);
@@ -208,7 +252,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t bytes[LF_CONTROL_MESSAGE_MAX];
 	struct lf_adapter_options adapter_options = {0};
-	struct lf_devices_options options = {.store_ops = &plain_ops};
+	struct lf_devices_options options = {.store_ops = &plain_ops,
+		.resize = plain_resize,
+		.edge = {.session_next = next_session, .session_drop = drop_session}};
 	struct lf_handler_options handler_options = {.release = "0", .engine = "none", .loop_count = 1};
 	struct lf_handler handler;
 

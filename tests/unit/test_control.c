@@ -131,7 +131,7 @@ TEST(a_field_out_of_its_range_is_refused)
 	} wrong[] = {
 		{8, 0},         /* size */
 		{12, 1},        /* status in a request */
-		{16, 4},        /* an unknown flag */
+		{16, 16},       /* an unknown flag */
 		{42, 1},        /* reserved */
 		{48, 62},       /* a name as long as its field */
 		{49, 1},        /* and longer */
@@ -338,6 +338,124 @@ TEST(an_inquiry_is_answered_with_sense_and_data)
 	CHECK_EQ(lf_control_encode_reply(&reply, bytes, length - 1), 0);
 }
 
+TEST(requests_that_change_something_have_these_bytes_for_ever)
+{
+	size_t length;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_INSERT;
+	request.insert.flags = LF_CONTROL_INSERT_FORCE;
+	lf_control_set_text(&request.insert.id, "cd");
+	lf_control_set_text(&request.insert.image, "/a.iso");
+	length = lf_control_encode_request(&request, bytes, sizeof(bytes));
+	CHECK_EQ(length, 12336);
+	CHECK_EQ(bytes[6], 8);
+	CHECK_EQ(bytes[16], 2);
+	CHECK(memcmp(bytes + 24, "\2\0cd", 5) == 0);
+	CHECK(memcmp(bytes + 8232, "\6\0/a.iso", 9) == 0);
+	CHECK_EQ(decode(length), LF_CONTROL_OK);
+	CHECK_STR(decoded.insert.image.bytes, "/a.iso");
+	bytes[16] = 4; /* an unknown flag */
+	CHECK_EQ(decode(length), LF_CONTROL_INVALID);
+	bytes[16] = 0;
+	bytes[20] = 1; /* reserved */
+	CHECK_EQ(decode(length), LF_CONTROL_INVALID);
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_RESIZE;
+	request.resize.size_bytes = 0x0102030405060708;
+	lf_control_set_text(&request.resize.id, "d");
+	length = lf_control_encode_request(&request, bytes, sizeof(bytes));
+	CHECK_EQ(length, 8232);
+	CHECK_EQ(bytes[6], 10);
+	CHECK_EQ(bytes[16], 8);
+	CHECK_EQ(bytes[23], 1);
+	CHECK_EQ(decode(length), LF_CONTROL_OK);
+	CHECK_EQ(decoded.resize.size_bytes, 0x0102030405060708);
+	bytes[23] = 0x80; /* no size of a file */
+	CHECK_EQ(decode(length), LF_CONTROL_INVALID);
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_DROP;
+	request.after.number = UINT64_MAX;
+	length = lf_control_encode_request(&request, bytes, sizeof(bytes));
+	CHECK_EQ(length, 24);
+	CHECK_EQ(bytes[6], 12);
+	CHECK_EQ(decode(length), LF_CONTROL_OK);
+	CHECK_EQ(decoded.after.number, UINT64_MAX);
+}
+
+TEST(sessions_come_back_record_by_record)
+{
+	struct lf_control_session session;
+	size_t length;
+
+	memset(&reply, 0, sizeof(reply));
+	reply.header.command = LF_CONTROL_SESSIONS;
+	reply.page.count = LF_CONTROL_PAGE_SESSIONS_MAX;
+	for (uint32_t i = 0; i < reply.page.count; i++) {
+		memset(&session, 0, sizeof(session));
+		session.number = i + 1;
+		session.flags = LF_CONTROL_SESSION_CHAP;
+		session.tag = 7;
+		lf_control_set_text(&session.initiator, "iqn.x");
+		lf_control_set_text(&session.user, "user");
+		lf_control_encode_record(LF_CONTROL_SESSIONS, &session, i, bytes);
+	}
+	length = lf_control_encode_reply(&reply, bytes, sizeof(bytes));
+	CHECK_EQ(length, 24 + 102 * 640);
+	CHECK(take(length, LF_CONTROL_SESSIONS));
+	memset(&session, 0, sizeof(session));
+	CHECK(lf_control_decode_record(LF_CONTROL_SESSIONS, bytes, 101, &session));
+	CHECK_EQ(session.number, 102);
+	CHECK_EQ(session.tag, 7);
+	CHECK_STR(session.initiator.bytes, "iqn.x");
+	CHECK_STR(session.user.bytes, "user");
+	CHECK(!take(length - 1, LF_CONTROL_SESSIONS));
+	CHECK(!take(length, LF_CONTROL_LIST));
+	bytes[24 + 40] = 0xff; /* flags that nobody knows */
+	CHECK(!lf_control_decode_record(LF_CONTROL_SESSIONS, bytes, 0, &session));
+}
+
+TEST(counters_and_reservations_come_back_as_they_were)
+{
+	struct lf_control_event counter;
+	size_t length;
+
+	memset(&reply, 0, sizeof(reply));
+	memset(&counter, 0, sizeof(counter));
+	reply.header.command = LF_CONTROL_STATS;
+	reply.stats.counter_count = 1;
+	reply.stats.taken_ns = 5;
+	lf_control_set_text(&reply.stats.id, "disk");
+	counter.count = 9;
+	lf_control_set_text(&counter.name, "read_commands");
+	lf_control_encode_record(LF_CONTROL_STATS, &counter, 0, bytes);
+	length = lf_control_encode_reply(&reply, bytes, sizeof(bytes));
+	CHECK_EQ(length, 96 + 64);
+	CHECK(take(length, LF_CONTROL_STATS));
+	CHECK_EQ(answer.stats.taken_ns, 5);
+	memset(&counter, 0, sizeof(counter));
+	CHECK(lf_control_decode_record(LF_CONTROL_STATS, bytes, 0, &counter));
+	CHECK_EQ(counter.count, 9);
+	CHECK_STR(counter.name.bytes, "read_commands");
+	bytes[20] = 2;
+	CHECK(!take(length, LF_CONTROL_STATS));
+
+	memset(&reply, 0, sizeof(reply));
+	reply.header.command = LF_CONTROL_RESERVATION;
+	reply.reservation.key = 0x1234;
+	reply.reservation.type = 8;
+	lf_control_set_text(&reply.reservation.holder, "iqn.x,i,0x1");
+	length = lf_control_encode_reply(&reply, bytes, sizeof(bytes));
+	CHECK_EQ(length, 296);
+	CHECK(take(length, LF_CONTROL_RESERVATION));
+	CHECK_EQ(answer.reservation.key, 0x1234);
+	CHECK_STR(answer.reservation.holder.bytes, "iqn.x,i,0x1");
+	bytes[36] = 16; /* no type */
+	CHECK(!take(length, LF_CONTROL_RESERVATION));
+}
+
 TEST(the_same_machine_and_path_make_the_same_unit_tomorrow)
 {
 	static const char machine[] = "0123456789abcdef0123456789abcdef";
@@ -449,7 +567,15 @@ CHANGE(vendor_8, lf_control_set_text(&connect->vendor, "12345678"))
 CHANGE(vendor_utf8, lf_control_set_text(&connect->vendor, "\xc3\xa9"))
 CHANGE(product_space, lf_control_set_text(&connect->product, " x"))
 CHANGE(serial_long, lf_control_set_text(&connect->serial, "123456789012345678901234567890123"))
-CHANGE(cdrom, connect->type = 5)
+CHANGE(cdrom, (connect->type = 5, connect->block_size = 0, connect->rotation = 0))
+CHANGE(cdrom_of_512, (connect->type = 5, connect->block_size = 512, connect->rotation = 0))
+CHANGE(cdrom_that_turns, (connect->type = 5, connect->block_size = 0, connect->rotation = 7200))
+CHANGE(cdrom_empty, (connect->type = 5, connect->block_size = 0, connect->rotation = 0,
+			    lf_control_set_text(&connect->path, "")))
+
+CHANGE(disk_empty, lf_control_set_text(&connect->path, ""))
+CHANGE(removable_empty, (connect->flags = LF_CONTROL_REMOVABLE, lf_control_set_text(&connect->path, "")))
+CHANGE(tape, connect->type = 1)
 CHANGE(target_1, connect->target = 1)
 CHANGE(lun_16384, connect->lun = 16384)
 CHANGE(lun_16383, connect->lun = 16383)
@@ -458,16 +584,16 @@ CHANGE(relative, lf_control_set_text(&connect->path, "disk.img"))
 TEST(options_of_a_connect_are_checked)
 {
 	static void (*const good[])(struct lf_control_connect *) = {
-		nothing, physical_4096, vendor_8, lun_16383};
+		nothing, physical_4096, vendor_8, lun_16383, cdrom, cdrom_empty, removable_empty};
 	static void (*const bad[])(struct lf_control_connect *) = {block_1024, physical_512_of_4096,
 		physical_5000, rotation_2, rotation_reserved, vendor_long, vendor_utf8, product_space,
-		serial_long, target_1, lun_16384, relative};
+		serial_long, target_1, lun_16384, relative, cdrom_of_512, cdrom_that_turns, disk_empty};
 
 	for (uint32_t i = 0; i < lf_count_of(good); i++)
 		CHECK_EQ(check_with(good[i]), LF_CONTROL_OK);
 	for (uint32_t i = 0; i < lf_count_of(bad); i++)
 		CHECK_EQ(check_with(bad[i]), LF_CONTROL_INVALID);
-	CHECK_EQ(check_with(cdrom), LF_CONTROL_UNSUPPORTED);
+	CHECK_EQ(check_with(tape), LF_CONTROL_UNSUPPORTED);
 }
 
 TEST(sizes_are_read_as_people_write_them)

@@ -23,7 +23,7 @@ struct lf_store {
 };
 
 static bool hold_reads, fail_flush;
-static struct lf_store *last_store;
+static struct lf_store *last_store, *holder;
 static uint32_t flushes, closes;
 
 static enum lf_error slow_open(const struct lf_source *source, struct lf_store **store,
@@ -52,10 +52,12 @@ static void slow_submit(struct lf_store *store, struct lf_io *io)
 		if (fail_flush)
 			io->error = LF_E_IO;
 	}
-	if (io->op == LF_OP_READ && hold_reads)
+	if (io->op == LF_OP_READ && hold_reads) {
+		holder = store;
 		store->held = io;
-	else
+	} else {
 		io->done(io);
+	}
 }
 
 static void slow_release(struct lf_store *store)
@@ -71,6 +73,17 @@ static void slow_close(struct lf_store *store)
 	closes++;
 	close(store->fd);
 	free(store);
+}
+
+static enum lf_error slow_resize(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
+	uint64_t *block_count, struct lf_message *text)
+{
+	if (size_bytes != 0 && ftruncate(store->fd, (off_t)size_bytes) != 0) {
+		lf_message_set(text, "no room");
+		return LF_E_NO_SPACE;
+	}
+	*block_count = (uint64_t)lseek(store->fd, 0, SEEK_END) / block_size;
+	return LF_OK;
 }
 
 static const struct lf_store_ops slow_ops = {"slow", slow_open, slow_submit, NULL, slow_close};
@@ -103,8 +116,9 @@ static bool edge_portal(void *context, uint32_t index, struct lf_control_portal 
 
 static void set_up(void)
 {
-	struct lf_devices_options options = {
-		.store_ops = &slow_ops, .edge = {"iqn.2026-01.io.lungfish:test", NULL, edge_portal, NULL}};
+	struct lf_devices_options options = {.store_ops = &slow_ops,
+		.resize = slow_resize,
+		.edge = {.iqn = "iqn.2026-01.io.lungfish:test", .portal = edge_portal}};
 	struct lf_handler_options handler_options = {
 		.release = "1.2.3", .engine = "threads", .loop_count = 1};
 	struct lf_adapter_options adapter_options = {0};
@@ -208,6 +222,37 @@ static void ask_about(
 	ask(asker, &request, -1);
 }
 
+/* These do not wait, either. */
+static void insert(struct asker *asker, const char *id, const char *path, int fd, uint32_t flags)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_INSERT;
+	request.insert.flags = flags;
+	lf_control_set_text(&request.insert.id, id);
+	lf_control_set_text(&request.insert.image, path);
+	ask(asker, &request, fd);
+}
+
+static void resize(struct asker *asker, const char *id, uint64_t size_bytes)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_RESIZE;
+	request.resize.size_bytes = size_bytes;
+	lf_control_set_text(&request.resize.id, id);
+	ask(asker, &request, -1);
+}
+
+static uint32_t ended(struct asker *asker)
+{
+	if (!asker->answered)
+		run_until_answered(asker);
+	return asker->reply.header.status;
+}
+
 static uint32_t show(const char *id)
 {
 	ask_about(&one, LF_CONTROL_SHOW, id, 0);
@@ -252,6 +297,19 @@ static void send_command(uint8_t opcode, uint8_t cdb_length, uint8_t blocks)
 	lf_submit(&command);
 }
 
+/* With this in byte 4. */
+static void send_short(uint8_t opcode, uint8_t value)
+{
+	memset(command.cdb, 0, sizeof(command.cdb));
+	command.cdb[0] = opcode;
+	command.cdb[4] = value;
+	command.cdb_length = 6;
+	command.tag++;
+	command.offered_direction = LF_DIRECTION_NONE;
+	command.offered_length = 0;
+	lf_execute(&command);
+}
+
 static void hold_a_read_of(enum lf_task_attribute attribute)
 {
 	struct lf_nexus_options options = {.initiator = "test"};
@@ -274,7 +332,7 @@ static void hold_a_read(void)
 
 static void release_it(void)
 {
-	slow_release(last_store);
+	slow_release(holder);
 	CHECK(command_done);
 	lf_nexus_close(nexus);
 }
@@ -710,5 +768,231 @@ TEST(a_unit_that_leaves_is_asked_no_more)
 	CHECK_EQ(one.reply.one.device.number, 2);
 	inquire(&three, 1, serial_page, sizeof(serial_page));
 	CHECK_EQ(three.reply.header.status, LF_CONTROL_NOT_FOUND);
+	tear_down();
+}
+
+/* ---- A medium that comes and goes ---- */
+
+static const struct lf_control_device *drive(void)
+{
+	show("1");
+	return &one.reply.one.device;
+}
+
+TEST(a_drive_may_be_empty_and_gets_what_is_inserted)
+{
+	set_up();
+	CHECK_EQ(connect_image("", -1, 0), LF_CONTROL_INVALID);
+	CHECK_EQ(connect_image("", -1, LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	CHECK_STR(one.reply.one.device.id.bytes, "disk");
+	CHECK_EQ(one.reply.one.device.state, LF_CONTROL_EMPTY);
+	CHECK_EQ(one.reply.one.device.block_count, 0);
+	CHECK_EQ(one.reply.one.device.block_size, 512);
+	insert(&two, "disk", "/a.img", image("a", 1 << 20), 0);
+	CHECK(!two.answered);
+	CHECK_EQ(drive()->state, LF_CONTROL_IN_USE);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(two.reply.one.device.state, LF_CONTROL_READY);
+	CHECK_EQ(two.reply.one.device.block_count, 2048);
+	CHECK_STR(two.reply.one.device.image.bytes, "/a.img");
+	/* What is in is found by its path, and exchanged for something else. */
+	insert(&two, "/a.img", "/b.img", image("b", 1 << 19), LF_CONTROL_INSERT_READ_ONLY);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(two.reply.one.device.block_count, 1024);
+	CHECK(two.reply.one.device.flags & LF_CONTROL_DEVICE_READ_ONLY);
+	CHECK_EQ(flushes, 1);
+	CHECK_EQ(closes, 1);
+	ask_about(&two, LF_CONTROL_EJECT, "disk", FOREVER_MS);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(two.reply.one.device.state, LF_CONTROL_EMPTY);
+	CHECK_EQ(two.reply.one.device.image.length, 0);
+	CHECK_EQ(flushes, 1); /* what was read-only has nothing to flush */
+	CHECK_EQ(closes, 2);
+	ask_about(&two, LF_CONTROL_EJECT, "disk", FOREVER_MS);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	tear_down();
+	CHECK_EQ(closes, 2);
+}
+
+TEST(a_drive_stays_the_same_whatever_is_in_it)
+{
+	uint64_t identifier;
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 512), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	identifier = drive()->identifier;
+	insert(&two, "a", "/b.img", image("b", 512), 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(drive()->identifier, identifier);
+	CHECK_STR(drive()->id.bytes, "a");
+	/* A disk of that image is another unit. */
+	CHECK_EQ(connect_image("/a.img", image("a", 512), 0), LF_CONTROL_OK);
+	CHECK(one.reply.one.device.identifier != identifier);
+	tear_down();
+}
+
+TEST(what_cannot_be_inserted_leaves_all_as_it_was)
+{
+	int fd = image("a", 1024), same = dup(fd), fixed = image("c", 512), again = dup(fixed);
+	int empty = image("d", 0), surplus = image("e", 512);
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", fd, LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	CHECK_EQ(connect_image("/c.img", fixed, 0), LF_CONTROL_OK);
+	insert(&two, "a", "/a.img", same, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	insert(&two, "a", "/c.img", again, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	insert(&two, "a", "/d.img", empty, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_INVALID);
+	insert(&two, "c", "/e.img", surplus, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_UNSUPPORTED);
+	CHECK(fcntl(same, F_GETFD) < 0 && fcntl(again, F_GETFD) < 0 && fcntl(empty, F_GETFD) < 0 &&
+		fcntl(surplus, F_GETFD) < 0);
+	insert(&two, "a", "/e.img", -1, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_INVALID);
+	insert(&two, "nobody", "/e.img", image("e", 512), 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_NOT_FOUND);
+	ask_about(&two, LF_CONTROL_EJECT, "c", FOREVER_MS);
+	CHECK_EQ(ended(&two), LF_CONTROL_UNSUPPORTED);
+	CHECK_STR(drive()->image.bytes, "/a.img");
+	CHECK_EQ(drive()->state, LF_CONTROL_READY);
+	/* What was refused may come later, and elsewhere. */
+	ask_about(&two, LF_CONTROL_EJECT, "a", FOREVER_MS);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(connect_image("/d.img", image("d", 512), 0), LF_CONTROL_OK);
+	tear_down();
+}
+
+static void lock_in(uint8_t prevent)
+{
+	struct lf_nexus_options options = {.initiator = "test"};
+
+	memset(&command, 0, sizeof(command));
+	task_attribute = LF_TASK_SIMPLE;
+	nexus = lf_nexus_open(adapter, &options);
+	send_command(0x00, 6, 0);
+	send_short(0x1e, prevent);
+	CHECK_EQ(command.status, LF_STATUS_GOOD);
+}
+
+TEST(a_medium_that_an_initiator_locked_in_stays_unless_forced)
+{
+	int fd = image("b", 512);
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1024), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	lock_in(1);
+	CHECK(drive()->flags & LF_CONTROL_DEVICE_PREVENTED);
+	ask_about(&two, LF_CONTROL_EJECT, "a", FOREVER_MS);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	CHECK(strstr(two.reply.failure.text.bytes, "--force"));
+	insert(&two, "a", "/b.img", fd, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	CHECK_EQ(closes, 1); /* what was to come in */
+	CHECK_STR(drive()->image.bytes, "/a.img");
+	insert(&two, "a", "/b.img", image("b", 512), LF_CONTROL_INSERT_FORCE);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_STR(drive()->image.bytes, "/b.img");
+	lf_nexus_close(nexus);
+	tear_down();
+}
+
+TEST(what_an_initiator_ejected_is_remembered_and_may_be_inserted_again)
+{
+	int fd = image("a", 1024), again = dup(fd);
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", fd, LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	lock_in(0);
+	send_short(0x1b, 2); /* START STOP UNIT: LOEJ */
+	CHECK_EQ(command.status, LF_STATUS_GOOD);
+	CHECK_EQ(drive()->state, LF_CONTROL_EMPTY);
+	CHECK(drive()->flags & LF_CONTROL_DEVICE_EJECTED);
+	CHECK_STR(drive()->image.bytes, "/a.img");
+	insert(&two, "a", "/a.img", again, 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(closes, 1);
+	CHECK_EQ(drive()->state, LF_CONTROL_READY);
+	CHECK(!(drive()->flags & LF_CONTROL_DEVICE_EJECTED));
+	CHECK_EQ(drive()->block_count, 2);
+	lf_nexus_close(nexus);
+	tear_down();
+	CHECK_EQ(closes, 2);
+}
+
+TEST(an_eject_waits_for_what_is_in_flight_and_others_are_told_so)
+{
+	struct lf_timer timer = {.fired = release_later};
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	hold_a_read();
+	ask_about(&two, LF_CONTROL_EJECT, "a", 20);
+	CHECK(!two.answered);
+	/* One change at a time. */
+	ask_about(&three, LF_CONTROL_EJECT, "a", FOREVER_MS);
+	CHECK_EQ(ended(&three), LF_CONTROL_BUSY);
+	resize(&three, "a", 2 << 20);
+	CHECK_EQ(ended(&three), LF_CONTROL_BUSY);
+	insert(&three, "a", "/b.img", image("b", 512), 0);
+	CHECK_EQ(ended(&three), LF_CONTROL_BUSY);
+	/* It came too late for whoever asked, and is done all the same. */
+	CHECK_EQ(ended(&two), LF_CONTROL_TIMED_OUT);
+	CHECK_EQ(drive()->state, LF_CONTROL_IN_USE);
+	/* A departure comes after it. */
+	ask_about(&two, LF_CONTROL_DISCONNECT, "a", FOREVER_MS);
+	CHECK_EQ(drive()->state, LF_CONTROL_OFFLINE);
+	ask_about(&three, LF_CONTROL_EJECT, "a", FOREVER_MS);
+	CHECK_EQ(ended(&three), LF_CONTROL_BUSY);
+	lf_loop_timer_set(loop, &timer, lf_time_ns() + 20 * NS_IN_MS);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(lf_devices_count(devices), 0);
+	CHECK_EQ(closes, 1);
+	tear_down();
+}
+
+TEST(an_adapter_that_stops_in_the_middle_of_a_change_ends_it_first)
+{
+	struct lf_timer timer = {.fired = release_later};
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	hold_a_read();
+	insert(&two, "a", "/b.img", image("b", 512), 0);
+	lf_handler_forget(&two.call);
+	lf_loop_timer_set(loop, &timer, lf_time_ns() + 20 * NS_IN_MS);
+	tear_down();
+	CHECK(!two.answered);
+	CHECK_EQ(closes, 2);
+}
+
+TEST(a_disk_grows_and_does_not_shrink)
+{
+	int fd = image("a", 1 << 20);
+
+	set_up();
+	CHECK_EQ(connect_image("/a.img", fd, 0), LF_CONTROL_OK);
+	resize(&two, "a", 2 << 20);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(two.reply.one.device.block_count, 4096);
+	CHECK_EQ(lseek(last_store->fd, 0, SEEK_END), 2 << 20);
+	resize(&two, "a", 1 << 20);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	CHECK(strstr(two.reply.failure.text.bytes, "disconnect it"));
+	resize(&two, "a", (2 << 20) + 1);
+	CHECK_EQ(ended(&two), LF_CONTROL_INVALID);
+	CHECK_EQ(lseek(last_store->fd, 0, SEEK_END), 2 << 20);
+	/* A file that grew, or that shrank. */
+	CHECK(ftruncate(last_store->fd, 3 << 20) == 0);
+	resize(&two, "a", 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(two.reply.one.device.block_count, 6144);
+	resize(&two, "a", 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK(ftruncate(last_store->fd, 1 << 20) == 0);
+	resize(&two, "a", 0);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	CHECK_EQ(drive()->block_count, 6144);
 	tear_down();
 }

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* describe.c: what is known of a device, and the names by which it is found. */
+#include "control/device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A wildcard address is no place to connect to: this machine's own loopback is, for whoever reads the URL. */
+static void set_url(struct lf_control_device *record, const struct lf_control_edge *edge)
+{
+	struct lf_control_portal portal;
+	char url[sizeof(record->url.bytes)];
+	const char *address = portal.address.bytes, *host = "", *port;
+
+	if (!edge->portal || !edge->portal(edge->context, 0, &portal))
+		return;
+	port = strrchr(address, ':');
+	if (port && strncmp(address, "0.0.0.0:", 8) == 0)
+		host = "127.0.0.1";
+	else if (port && strncmp(address, "[::]:", 5) == 0)
+		host = "[::1]";
+	snprintf(
+		url, sizeof(url), "iscsi://%s%s/%s/%u", host, *host ? port : address, edge->iqn, record->lun);
+	lf_control_set_text(&record->url, url);
+}
+
+static uint32_t state_of(const struct lf_device *device, const struct lf_lu_facts *facts)
+{
+	if (device->leaving)
+		return LF_CONTROL_OFFLINE;
+	if (device->change.runs)
+		return LF_CONTROL_IN_USE;
+	return facts->medium ? LF_CONTROL_READY : LF_CONTROL_EMPTY;
+}
+
+static uint32_t flags_of(const struct lf_device *device, const struct lf_lu_facts *facts)
+{
+	return (facts->read_only ? LF_CONTROL_DEVICE_READ_ONLY : 0u) |
+	       (facts->removable ? LF_CONTROL_DEVICE_REMOVABLE : 0u) |
+	       (facts->info.can_unmap ? LF_CONTROL_DEVICE_UNMAP : 0u) |
+	       (facts->ejected ? LF_CONTROL_DEVICE_EJECTED : 0u) |
+	       (facts->prevented ? LF_CONTROL_DEVICE_PREVENTED : 0u) |
+	       (device->saves ? LF_CONTROL_DEVICE_SAVES : 0u);
+}
+
+void lf_device_describe(struct lf_device *device, struct lf_control_device *record)
+{
+	const struct lf_control_edge *edge = &device->devices->options.edge;
+	struct lf_lu_facts facts;
+
+	if (!device->lu) {
+		*record = device->was;
+		return;
+	}
+	memset(record, 0, sizeof(*record));
+	lf_lu_describe(device->lu, &facts);
+	record->number = device->number;
+	record->type = (uint32_t)facts.type;
+	record->target = facts.target;
+	record->lun = facts.lun;
+	record->state = state_of(device, &facts);
+	record->flags = flags_of(device, &facts);
+	record->block_size = facts.info.block_size;
+	record->physical_block_size = facts.info.physical_block_size;
+	record->sessions = edge->session_count && !device->leaving ? edge->session_count(edge->context) : 0;
+	record->block_count = facts.info.block_count;
+	record->in_flight = facts.in_flight;
+	record->identifier = facts.identifier;
+	record->rotation = device->rotation;
+	lf_control_set_text(&record->id, device->id);
+	lf_control_set_text(&record->vendor, facts.vendor);
+	lf_control_set_text(&record->product, facts.product);
+	lf_control_set_text(&record->revision, facts.revision);
+	lf_control_set_text(&record->serial, facts.serial);
+	lf_control_set_text(&record->image, device->medium.path);
+	set_url(record, edge);
+}
+
+static bool has_address(struct lf_device *device, const char *id)
+{
+	char address[40];
+
+	snprintf(address, sizeof(address), "0:%u:%u", device->target, device->lun);
+	return strcmp(address, id) == 0;
+}
+
+/* Any portal's URL will do; the last part is the LUN. */
+static bool has_url(struct lf_device *device, const char *id)
+{
+	const struct lf_control_edge *edge = &device->devices->options.edge;
+	char url[sizeof(((struct lf_control_device *)0)->url.bytes)];
+	struct lf_control_device record;
+	struct lf_control_portal portal;
+
+	memset(&record, 0, sizeof(record));
+	record.lun = device->lun;
+	set_url(&record, edge);
+	if (record.url.length > 0 && strcmp(record.url.bytes, id) == 0)
+		return true;
+	for (uint32_t i = 0; edge->portal && edge->portal(edge->context, i, &portal); i++) {
+		snprintf(url, sizeof(url), "iscsi://%s/%s/%u", portal.address.bytes, edge->iqn, record.lun);
+		if (strcmp(url, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_name(struct lf_device *device, const char *id)
+{
+	return strcmp(device->id, id) == 0;
+}
+
+static bool has_number(struct lf_device *device, const char *id)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", device->number);
+	return strcmp(number, id) == 0;
+}
+
+static bool has_path(struct lf_device *device, const char *path)
+{
+	return *path && strcmp(device->medium.path, path) == 0;
+}
+
+struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, const char *path)
+{
+	static bool (*const ways[])(struct lf_device *, const char *) = {
+		has_name, has_number, has_path, has_address, has_url};
+
+	for (uint32_t i = 0; i < lf_count_of(ways); i++) {
+		const char *wanted = ways[i] == has_path && *path ? path : id;
+		lf_list_each(link, next, &devices->list)
+		{
+			if (ways[i](lf_device_of(link), wanted))
+				return lf_device_of(link);
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* device.h: a device from within: what devices.c, describe.c and change.c share. Linux. */
+#ifndef LF_CONTROL_DEVICE_H
+#define LF_CONTROL_DEVICE_H
+
+#include "control/devices.h"
+#include "control/identity.h"
+#include "control/naming.h"
+
+struct lf_devices {
+	struct lf_devices_options options;
+	struct lf_link list; /* by ascending number */
+	uint32_t count;
+	uint32_t last_number;
+	void (*emptied)(void *context); /* lf_devices_stop's, when not NULL */
+	void *emptied_context;
+	char machine[128];
+};
+
+/* An image and its store; without a store all of it is zero. */
+struct lf_device_medium {
+	char path[LF_CONTROL_PATH_CAPACITY];
+	uint64_t file_device, file_node; /* which file it is; of a block device, its number and 0 */
+	struct lf_store *store;
+	struct lf_store_info info;
+	bool read_only;
+};
+
+/* What is just being changed, one thing at a time: change.c. */
+struct lf_device_change {
+	bool runs;
+	struct lf_device_waiter *waiter; /* NULL: nobody waits any more */
+	struct lf_device_medium incoming, outgoing;
+	int again_handle; /* incoming is what is ejected: it is opened anew once that was closed; else -1 */
+	bool force, open_tray;
+	struct lf_medium_change medium;
+	struct lf_resize resize;
+	struct lf_io flush;
+	struct lf_post post;
+	enum lf_control_status status;
+	struct lf_message message;
+};
+
+struct lf_device {
+	struct lf_devices *devices;
+	struct lf_link link;
+	uint32_t number;
+	char id[LF_NAMING_CAPACITY];
+	enum lf_lu_type type;
+	bool removable, saves;
+	uint16_t rotation;
+	/* As it was asked for: what comes in later is taken likewise. */
+	uint32_t block_size, physical_block_size;
+	bool read_only, no_unmap;
+	struct lf_identity identity;
+	struct lf_device_medium medium;
+	struct lf_device_change change;
+	struct lf_lu *lu; /* NULL when it was freed, while its store ends */
+	uint32_t target, lun;
+
+	/* From lf_device_disconnect on. */
+	bool leaving;
+	struct lf_control_device was;
+	struct lf_removal removal;
+	struct lf_io flush;
+	struct lf_post post;
+	struct lf_link waiters;
+};
+
+static inline struct lf_device *lf_device_of(struct lf_link *link)
+{
+	return lf_container(link, struct lf_device, link);
+}
+
+enum lf_control_status lf_control_status_of(enum lf_error error);
+
+/* Also while it comes or goes. */
+bool lf_device_has_file(const struct lf_device *device, const struct lf_device_medium *medium);
+/*
+ * Which file handle is, and whether the device may have it: no other device has it. Fills in the medium but
+ * for path and store.
+ */
+enum lf_control_status lf_device_check_file(struct lf_device *device, int handle, bool read_only,
+	struct lf_device_medium *medium, struct lf_message *message);
+/* The medium's store. handles are the store's when it succeeds, else the caller's. */
+enum lf_control_status lf_device_open_store(struct lf_device *device,
+	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
+	struct lf_message *message);
+/* Nothing is in, of the block size that the device is to have. */
+void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium);
+/*
+ * What lower rooms say begins with the path, or with the end of a long one; whoever asked puts his own there.
+ */
+void lf_device_drop_path(struct lf_message *message, const char *path);
+
+/* The last change has ended, and the device is leaving: the departure begins. */
+void lf_device_begin_removal(struct lf_device *device);
+
+#endif
