@@ -4,6 +4,7 @@
 #include "programs/version.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ static struct json_object *clean_string(const char *text)
 
 int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status)
 {
-	const char *verb = line->verb ? line->verb->name : NULL;
+	char name[LF_VERB_NAME_ROOM];
+	const char *verb = line->verb ? lf_verb_name(line->verb, name, sizeof(name)) : NULL;
 
 	if (line->json) {
 		struct json_object *root = lf_json_new(), *errors = json_object_new_array();
@@ -164,6 +166,34 @@ int lf_session_call(const struct lf_command_line *line, struct lf_client *client
 	lf_client_send(client, request, handles);
 	return lf_session_wait(
 		line, client, object, (enum lf_control_command)request->header.command, timeout_ms, reply);
+}
+
+int lf_fill_id(const struct lf_command_line *line, const char *typed, struct lf_control_select *select)
+{
+	char path[PATH_MAX];
+
+	if (*typed == '\0' || !lf_control_set_text(&select->id, typed))
+		return lf_report(line, typed, "no such device: lungfish list shows those that are connected",
+			LF_EXIT_NOT_FOUND);
+	if (realpath(typed, path) && !lf_control_set_text(&select->path, path))
+		lf_control_set_text(&select->path, "");
+	return LF_EXIT_DONE;
+}
+
+void lf_tally_count(struct lf_tally *tally, int status)
+{
+	tally->tried++;
+	if (status == LF_EXIT_DONE)
+		return;
+	tally->failed++;
+	tally->status = status;
+}
+
+int lf_tally_exit(const struct lf_tally *tally)
+{
+	if (tally->failed == 0)
+		return LF_EXIT_DONE;
+	return tally->tried > 1 ? (int)LF_EXIT_SOME_FAILED : tally->status;
 }
 
 int lf_output_end(const struct lf_command_line *line, int status)

@@ -5,6 +5,7 @@
 
 #include "control/client.h"
 #include "control/source.h"
+#include "programs/options.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
@@ -31,7 +32,9 @@ struct lf_verb;
 
 struct lf_command_line {
 	const struct lf_verb *verb;
+	const char *group; /* the first word of a verb of two */
 	bool json, no_headings, raw, bytes, quiet, verbose, all_columns, all, force, help, version;
+	bool no_state;
 	const char *columns;
 	const char *socket;
 	char **operands; /* of argv */
@@ -43,10 +46,26 @@ struct lf_command_line {
 	struct lf_control_connect connect;
 };
 
+/* What an operand is: for completions. */
+enum lf_operand {
+	LF_OPERAND_OTHER,
+	LF_OPERAND_IMAGE,
+	LF_OPERAND_DEVICE,
+	LF_OPERAND_SESSION,
+	LF_OPERAND_VERB
+};
+
+#define LF_OPERANDS_ANY INT32_MAX
+#define LF_VERB_EVERY   (UINT32_C(1) << 30) /* options that all verbs know */
+
 struct lf_verb {
 	const char *name;
+	const char *sub; /* the second word; NULL: it has none */
 	uint32_t bit;
+	int32_t least, most;         /* operands */
+	enum lf_operand first, rest; /* what they are */
 	const char *arguments;
+	const char *missing; /* what to say when there are too few; NULL: nothing is missing */
 	const char *help;
 	const char *example;
 	int (*run)(const struct lf_command_line *line);
@@ -57,6 +76,12 @@ struct lf_verb {
 /* Returns LF_EXIT_DONE, or LF_EXIT_USAGE after a report. argv is permuted: operands come to its start. */
 int lf_table_parse(int argc, char **argv, struct lf_command_line *line);
 void lf_table_help(const struct lf_verb *verb);
+/* For completions; NULL past the last. Those of one first word follow one another. */
+const struct lf_verb *lf_table_verb(uint32_t index);
+const struct lf_option *lf_table_option(uint32_t index);
+/* "session list" */
+const char *lf_verb_name(const struct lf_verb *verb, char *text, size_t room_bytes);
+#define LF_VERB_NAME_ROOM 40
 
 /* ---- Reports: lungfish.c ---- */
 
@@ -85,14 +110,32 @@ int lf_output_end(const struct lf_command_line *line, int status);
 
 /* ---- Devices ---- */
 
-/* Opens the image as the caller and connects it. name may be NULL. */
+/* Opens the image as the caller and connects it. name may be NULL, and image: a drive without a medium. */
 int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
 	const char *name, struct lf_control_device *device);
+
+/* The ID as typed, and as a path when it is one here. LF_CONTROL_TEXTs of one size. */
+int lf_fill_id(const struct lf_command_line *line, const char *typed, struct lf_control_select *select);
+
+/* Several at once, and one exit status. */
+struct lf_tally {
+	uint32_t tried, failed;
+	int status; /* of the last that failed */
+};
+
+void lf_tally_count(struct lf_tally *tally, int status);
+int lf_tally_exit(const struct lf_tally *tally);
 
 int lf_verb_connect(const struct lf_command_line *line);
 int lf_verb_disconnect(const struct lf_command_line *line);
 int lf_verb_list(const struct lf_command_line *line);
 int lf_verb_show(const struct lf_command_line *line);
+int lf_verb_insert(const struct lf_command_line *line);
+int lf_verb_eject(const struct lf_command_line *line);
+int lf_verb_resize(const struct lf_command_line *line);
+int lf_verb_session_list(const struct lf_command_line *line);
+int lf_verb_session_drop(const struct lf_command_line *line);
+int lf_verb_completion(const struct lf_command_line *line);
 int lf_verb_status(const struct lf_command_line *line);
 int lf_verb_identify(const struct lf_command_line *line);
 int lf_verb_run(const struct lf_command_line *line);
@@ -100,14 +143,33 @@ int lf_verb_help(const struct lf_command_line *line);
 
 /* ---- Output ---- */
 
-struct lf_column;
+#define LF_CELL_MAX 4200
 
-/* Columns of list by name; false after a report. Freed by free. */
-bool lf_columns_choose(
-	const struct lf_command_line *line, const struct lf_column ***columns, uint32_t *count);
-void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns,
-	uint32_t count, const struct lf_control_device *devices, uint32_t device_count);
-void lf_columns_show(const struct lf_command_line *line, const struct lf_control_device *device);
+/* One column of a table: record is what the table is of. */
+struct lf_column {
+	const char *name;
+	bool right, standard;
+	void (*put)(const struct lf_command_line *line, const void *record, char *cell);
+};
+
+struct lf_table {
+	const struct lf_column *columns; /* those that are not standard only by -o or -O */
+	uint32_t count;
+	size_t record_size;
+};
+
+extern const struct lf_table lf_device_table;
+
+void lf_cell_text(char *cell, const char *text); /* "-" for an empty one */
+void lf_cell_number(char *cell, uint64_t number);
+
+/* Columns by name, of --output; false after a report. Freed by free. */
+bool lf_columns_choose(const struct lf_command_line *line, const struct lf_table *table,
+	const struct lf_column ***columns, uint32_t *count);
+void lf_columns_print(const struct lf_command_line *line, const struct lf_table *table,
+	const struct lf_column *const *columns, uint32_t count, const void *records, uint32_t record_count);
+/* A line for each column. */
+void lf_columns_show(const struct lf_command_line *line, const struct lf_table *table, const void *record);
 
 /* "20G", or bytes with --bytes. */
 void lf_format_size(const struct lf_command_line *line, uint64_t size_bytes, char *text, size_t room_bytes);
@@ -141,6 +203,9 @@ void lf_pages_json(const struct lf_pages *pages, struct json_object *device);
 
 /* JSON: an object with "schema" in it; printing gives it back. */
 struct json_object *lf_json_new(void);
+void lf_json_text(struct json_object *to, const char *key, const char *text); /* null for an empty one */
+void lf_json_number(struct json_object *to, const char *key, uint64_t number);
+void lf_json_flag(struct json_object *to, const char *key, bool flag);
 struct json_object *lf_json_device(const struct lf_control_device *device);
 struct json_object *lf_json_devices(const struct lf_control_device *devices, uint32_t count);
 void lf_json_print(FILE *out, struct json_object *object);

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lungfish_columns.c: the columns of list, the table as lsblk draws it, and the lines of show. */
+/* lungfish_columns.c: the columns of a device, for list and show. */
 #include "programs/lungfish.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define CELL_MAX 4200
-
-struct lf_column {
-	const char *name;
-	bool right, standard;
-	void (*put)(const struct lf_command_line *line, const struct lf_control_device *device, char *cell);
-};
 
 static uint64_t size_bytes(const struct lf_control_device *device)
 {
@@ -69,59 +59,55 @@ const char *lf_format_block(const struct lf_control_device *device)
 	return device->physical_block_size > 512 ? "512e" : "512";
 }
 
-static void put(char *cell, const char *text)
-{
-	snprintf(cell, CELL_MAX, "%s", *text ? text : "-");
-}
-
-static void put_number(char *cell, uint64_t number)
-{
-	snprintf(cell, CELL_MAX, "%llu", (unsigned long long)number);
-}
-
 #define PUT(what)                                                                                            \
-	static void put_##what(                                                                              \
+	static void what##_of(                                                                               \
+		const struct lf_command_line *line, const struct lf_control_device *device, char *cell);     \
+	static void put_##what(const struct lf_command_line *line, const void *record, char *cell)           \
+	{                                                                                                    \
+		what##_of(line, record, cell);                                                               \
+	}                                                                                                    \
+	static void what##_of(                                                                               \
 		const struct lf_command_line *line, const struct lf_control_device *device, char *cell)
 
 PUT(id)
 {
 	(void)line;
-	put(cell, device->id.bytes);
+	lf_cell_text(cell, device->id.bytes);
 }
 
 PUT(type)
 {
 	(void)line;
-	put(cell, lf_format_type(device->type));
+	lf_cell_text(cell, lf_format_type(device->type));
 }
 
 PUT(size)
 {
-	lf_format_size(line, size_bytes(device), cell, CELL_MAX);
+	lf_format_size(line, size_bytes(device), cell, LF_CELL_MAX);
 }
 
 PUT(block)
 {
 	(void)line;
-	put(cell, lf_format_block(device));
+	lf_cell_text(cell, lf_format_block(device));
 }
 
 PUT(read_only)
 {
 	(void)line;
-	put(cell, device->flags & LF_CONTROL_DEVICE_READ_ONLY ? "1" : "0");
+	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_READ_ONLY ? "1" : "0");
 }
 
 PUT(state)
 {
 	(void)line;
-	put(cell, lf_format_state(device->state));
+	lf_cell_text(cell, lf_format_state(device->state));
 }
 
 PUT(via)
 {
 	(void)line;
-	put(cell, device->url.length ? "iscsi" : "");
+	lf_cell_text(cell, device->url.length ? "iscsi" : "");
 }
 
 /* No edge that makes devices on this machine yet. */
@@ -129,106 +115,130 @@ PUT(device)
 {
 	(void)line;
 	(void)device;
-	put(cell, "");
+	lf_cell_text(cell, "");
 }
 
 PUT(sessions)
 {
 	(void)line;
-	put_number(cell, device->sessions);
+	lf_cell_number(cell, device->sessions);
 }
 
 PUT(image)
 {
 	(void)line;
-	put(cell, device->image.bytes);
+	lf_cell_text(cell, device->image.bytes);
 }
 
-PUT(number_of)
+PUT(number)
 {
 	(void)line;
-	put_number(cell, device->number);
+	lf_cell_number(cell, device->number);
 }
 
 PUT(address)
 {
 	(void)line;
-	snprintf(cell, CELL_MAX, "%u:%u:%u", device->bus, device->target, device->lun);
+	snprintf(cell, LF_CELL_MAX, "%u:%u:%u", device->bus, device->target, device->lun);
 }
 
 PUT(lun)
 {
 	(void)line;
-	put_number(cell, device->lun);
+	lf_cell_number(cell, device->lun);
 }
 
 PUT(serial)
 {
 	(void)line;
-	put(cell, device->serial.bytes);
+	lf_cell_text(cell, device->serial.bytes);
 }
 
 PUT(naa)
 {
 	(void)line;
-	snprintf(cell, CELL_MAX, "3%015llx", (unsigned long long)device->identifier);
+	snprintf(cell, LF_CELL_MAX, "3%015llx", (unsigned long long)device->identifier);
 }
 
 PUT(vendor)
 {
 	(void)line;
-	put(cell, device->vendor.bytes);
+	lf_cell_text(cell, device->vendor.bytes);
 }
 
 PUT(product)
 {
 	(void)line;
-	put(cell, device->product.bytes);
+	lf_cell_text(cell, device->product.bytes);
 }
 
 PUT(revision)
 {
 	(void)line;
-	put(cell, device->revision.bytes);
+	lf_cell_text(cell, device->revision.bytes);
 }
 
 PUT(logical)
 {
 	(void)line;
-	put_number(cell, device->block_size);
+	lf_cell_number(cell, device->block_size);
 }
 
 PUT(physical)
 {
 	(void)line;
-	put_number(cell, device->physical_block_size);
+	lf_cell_number(cell, device->physical_block_size);
 }
 
 PUT(rotation)
 {
 	(void)line;
 	if (device->rotation <= 1)
-		put(cell, device->rotation ? "ssd" : "");
+		lf_cell_text(cell, device->rotation ? "ssd" : "");
 	else
-		put_number(cell, device->rotation);
+		lf_cell_number(cell, device->rotation);
 }
 
 PUT(unmap)
 {
 	(void)line;
-	put(cell, device->flags & LF_CONTROL_DEVICE_UNMAP ? "1" : "0");
+	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_UNMAP ? "1" : "0");
+}
+
+PUT(ejected)
+{
+	(void)line;
+	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_EJECTED ? "1" : "0");
+}
+
+PUT(prevented)
+{
+	(void)line;
+	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_PREVENTED ? "1" : "0");
+}
+
+PUT(removable)
+{
+	(void)line;
+	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_REMOVABLE ? "1" : "0");
+}
+
+PUT(saves)
+{
+	(void)line;
+	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_SAVES ? "1" : "0");
 }
 
 PUT(in_flight)
 {
 	(void)line;
-	put_number(cell, device->in_flight);
+	lf_cell_number(cell, device->in_flight);
 }
 
 PUT(url)
 {
 	(void)line;
-	put(cell, device->url.bytes);
+	lf_cell_text(cell, device->url.bytes);
 }
 
 /* In the order of the table; NUMBER and those behind it only by -o or -O. */
@@ -243,7 +253,7 @@ static const struct lf_column all_columns[] = {
 	{"DEVICE", false, true, put_device},
 	{"SESS", true, true, put_sessions},
 	{"IMAGE", false, true, put_image},
-	{"NUMBER", true, false, put_number_of},
+	{"NUMBER", true, false, put_number},
 	{"ADDRESS", false, false, put_address},
 	{"LUN", true, false, put_lun},
 	{"SERIAL", false, false, put_serial},
@@ -257,144 +267,11 @@ static const struct lf_column all_columns[] = {
 	{"UNMAP", true, false, put_unmap},
 	{"IN-FLIGHT", true, false, put_in_flight},
 	{"URL", false, false, put_url},
+	{"REMOVABLE", true, false, put_removable},
+	{"EJECTED", true, false, put_ejected},
+	{"PREVENTED", true, false, put_prevented},
+	{"SAVES", true, false, put_saves},
 };
 
-static const struct lf_column *find_column(const char *name, size_t length)
-{
-	for (uint32_t i = 0; i < lf_count_of(all_columns); i++) {
-		if (strlen(all_columns[i].name) == length &&
-			strncasecmp(all_columns[i].name, name, length) == 0)
-			return &all_columns[i];
-	}
-	return NULL;
-}
-
-/* "ID,SIZE": each name once or more, at most as many as there are columns. */
-static bool choose_named(
-	const struct lf_command_line *line, const struct lf_column **columns, uint32_t *count)
-{
-	const char *at = line->columns;
-
-	for (;;) {
-		size_t length = strcspn(at, ",");
-		const struct lf_column *column = find_column(at, length);
-		if (!column || *count == lf_count_of(all_columns)) {
-			char what[64];
-			snprintf(what, sizeof(what), "%.*s", (int)length, at);
-			lf_report(line, what,
-				column ? "too many columns" : "no such column: lungfish list -O shows all",
-				LF_EXIT_USAGE);
-			return false;
-		}
-		columns[(*count)++] = column;
-		if (at[length] == '\0')
-			return true;
-		at += length + 1;
-	}
-}
-
-bool lf_columns_choose(const struct lf_command_line *line, const struct lf_column ***chosen, uint32_t *count)
-{
-	const struct lf_column **columns = calloc(lf_count_of(all_columns), sizeof(*columns));
-
-	*count = 0;
-	*chosen = columns;
-	if (!columns) {
-		lf_report(line, NULL, "out of memory", LF_EXIT_FAILED);
-		return false;
-	}
-	if (line->columns && !line->all_columns) {
-		if (choose_named(line, columns, count))
-			return true;
-		free(columns);
-		return false;
-	}
-	for (uint32_t i = 0; i < lf_count_of(all_columns); i++) {
-		if (all_columns[i].standard || line->all_columns)
-			columns[(*count)++] = &all_columns[i];
-	}
-	return true;
-}
-
-/* What would break the line or the columns goes as \xNN, as lsblk does it. */
-static void escape(const struct lf_command_line *line, const char *cell, char *out)
-{
-	for (; *cell; cell++) {
-		unsigned char c = (unsigned char)*cell;
-		if (c < 0x20 || c == 0x7f || c == '\\' || (line->raw && c == ' '))
-			out += sprintf(out, "\\x%02x", c);
-		else
-			*out++ = (char)c;
-	}
-	*out = '\0';
-}
-
-/* Characters, not bytes. */
-static uint32_t width_of(const char *text)
-{
-	uint32_t width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
-}
-
-static void make_cell(const struct lf_command_line *line, const struct lf_column *column,
-	const struct lf_control_device *device, char *cell)
-{
-	char plain[CELL_MAX];
-
-	if (!device) {
-		snprintf(cell, CELL_MAX, "%s", column->name);
-		return;
-	}
-	column->put(line, device, plain);
-	escape(line, plain, cell);
-}
-
-static void print_row(const struct lf_command_line *line, const struct lf_column *const *columns,
-	const uint32_t *widths, uint32_t count, const struct lf_control_device *device)
-{
-	char cell[4 * CELL_MAX];
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t pad;
-		make_cell(line, columns[i], device, cell);
-		pad = line->raw || width_of(cell) > widths[i] ? 0 : widths[i] - width_of(cell);
-		if (columns[i]->right)
-			printf("%*s%s", (int)pad, "", cell);
-		else
-			printf("%s%*s", cell, i + 1 < count ? (int)pad : 0, "");
-		fputs(i + 1 < count ? " " : "\n", stdout);
-	}
-}
-
-void lf_columns_print(const struct lf_command_line *line, const struct lf_column *const *columns,
-	uint32_t count, const struct lf_control_device *devices, uint32_t device_count)
-{
-	uint32_t widths[lf_count_of(all_columns)];
-	char cell[4 * CELL_MAX];
-
-	lf_assert(count <= lf_count_of(widths));
-	for (uint32_t i = 0; i < count; i++) {
-		widths[i] = line->no_headings ? 0 : (uint32_t)strlen(columns[i]->name);
-		for (uint32_t j = 0; j < device_count; j++) {
-			make_cell(line, columns[i], &devices[j], cell);
-			widths[i] = lf_max(widths[i], width_of(cell));
-		}
-	}
-	if (!line->no_headings)
-		print_row(line, columns, widths, count, NULL);
-	for (uint32_t j = 0; j < device_count; j++)
-		print_row(line, columns, widths, count, &devices[j]);
-}
-
-void lf_columns_show(const struct lf_command_line *line, const struct lf_control_device *device)
-{
-	char cell[4 * CELL_MAX];
-
-	for (uint32_t i = 0; i < lf_count_of(all_columns); i++) {
-		make_cell(line, &all_columns[i], device, cell);
-		printf("%-10s %s\n", all_columns[i].name, cell);
-	}
-}
+const struct lf_table lf_device_table = {
+	all_columns, lf_count_of(all_columns), sizeof(struct lf_control_device)};

@@ -2,7 +2,6 @@
 /* lungfish_devices.c: connect, disconnect, list and show. */
 #include "programs/lungfish.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,8 +36,13 @@ static int devices_add(
 static enum lf_error open_image(const struct lf_command_line *line, const char *image,
 	struct lf_control_source *source, struct lf_message *message)
 {
-	bool read_only = (line->connect.flags & LF_CONTROL_READ_ONLY) != 0;
+	bool read_only = line->connect.type != 0 || (line->connect.flags & LF_CONTROL_READ_ONLY) != 0;
 
+	source->path[0] = '\0';
+	source->fd = -1;
+	source->created = false;
+	if (!image)
+		return LF_OK;
 	if (line->create_bytes)
 		return lf_control_source_create(image, line->create_bytes, source, message);
 	return lf_control_source_open(image, read_only, source, message);
@@ -65,20 +69,22 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	request.header.command = LF_CONTROL_CONNECT;
 	lf_control_set_text(&request.connect.path, source.path);
 	status = lf_session_call(line, client, image, &request, handles, CALL_MS, &reply);
-	close(source.fd);
+	if (source.fd >= 0)
+		close(source.fd);
 	if (status != LF_EXIT_DONE) {
 		if (source.created)
 			unlink(source.path);
 		return status;
 	}
 	*device = reply.one.device;
-	lf_talk(line, "%s is %s, LUN %u%s%s", source.path, device->id.bytes, device->lun,
-		device->url.length ? ", " : "", device->url.bytes);
+	lf_talk(line, "%s is %s, LUN %u%s%s", image ? source.path : "an empty drive", device->id.bytes,
+		device->lun, device->url.length ? ", " : "", device->url.bytes);
 	return LF_EXIT_DONE;
 }
 
 int lf_verb_connect(const struct lf_command_line *line)
 {
+	const char *image = line->operand_count > 0 ? line->operands[0] : NULL;
 	const char *name = line->operand_count > 1 ? line->operands[1] : NULL;
 	struct lf_control_device device;
 	struct lf_client *client;
@@ -87,7 +93,7 @@ int lf_verb_connect(const struct lf_command_line *line)
 	client = lf_session_open(line, &status);
 	if (!client)
 		return status;
-	status = lf_connect_image(line, client, line->operands[0], name, &device);
+	status = lf_connect_image(line, client, image, name, &device);
 	lf_session_close(client);
 	if (status != LF_EXIT_DONE)
 		return status;
@@ -122,27 +128,15 @@ static int fetch_all(const struct lf_command_line *line, struct lf_client *clien
 	return status;
 }
 
-/* The ID as typed, and as a path when it is one here. */
-static int fill_select(const struct lf_command_line *line, const char *id, union lf_control_request *request)
-{
-	char path[PATH_MAX];
-
-	memset(request, 0, sizeof(*request));
-	if (*id == '\0' || !lf_control_set_text(&request->select.id, id))
-		return lf_report(line, id, "no such device: lungfish list shows those that are connected",
-			LF_EXIT_NOT_FOUND);
-	if (realpath(id, path) && !lf_control_set_text(&request->select.path, path))
-		lf_control_set_text(&request->select.path, "");
-	return LF_EXIT_DONE;
-}
-
 static int fetch_one(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	struct lf_control_device *device)
 {
 	union lf_control_request request;
 	union lf_control_reply reply;
-	int status = fill_select(line, id, &request);
+	int status;
 
+	memset(&request, 0, sizeof(request));
+	status = lf_fill_id(line, id, &request.select);
 	if (status != LF_EXIT_DONE)
 		return status;
 	request.header.command = LF_CONTROL_SHOW;
@@ -150,29 +144,6 @@ static int fetch_one(const struct lf_command_line *line, struct lf_client *clien
 	if (status == LF_EXIT_DONE)
 		*device = reply.one.device;
 	return status;
-}
-
-/* ---- Several at once: one exit status ---- */
-
-struct tally {
-	uint32_t tried, failed;
-	int status; /* of the last that failed */
-};
-
-static void count(struct tally *tally, int status)
-{
-	tally->tried++;
-	if (status == LF_EXIT_DONE)
-		return;
-	tally->failed++;
-	tally->status = status;
-}
-
-static int exit_of(const struct tally *tally)
-{
-	if (tally->failed == 0)
-		return LF_EXIT_DONE;
-	return tally->tried > 1 ? (int)LF_EXIT_SOME_FAILED : tally->status;
 }
 
 /* ---- disconnect ---- */
@@ -186,8 +157,10 @@ struct departure {
 
 static int departure_begin(const struct lf_command_line *line, const char *id, struct departure *departure)
 {
-	int status = fill_select(line, id, &departure->request);
+	int status;
 
+	memset(&departure->request, 0, sizeof(departure->request));
+	status = lf_fill_id(line, id, &departure->request.select);
 	departure->id = id;
 	departure->client = NULL;
 	if (status != LF_EXIT_DONE)
@@ -217,18 +190,18 @@ static int departure_end(
 }
 
 static void disconnect_some(const struct lf_command_line *line, char **ids, uint32_t id_count,
-	struct tally *tally, struct devices *gone)
+	struct lf_tally *tally, struct devices *gone)
 {
 	struct departure departures[DEPARTURES_AT_ONCE];
 
 	for (uint32_t i = 0; i < id_count; i++) {
 		int status = departure_begin(line, ids[i], &departures[i]);
 		if (status != LF_EXIT_DONE)
-			count(tally, status);
+			lf_tally_count(tally, status);
 	}
 	for (uint32_t i = 0; i < id_count; i++) {
 		if (departures[i].client)
-			count(tally, departure_end(line, &departures[i], gone));
+			lf_tally_count(tally, departure_end(line, &departures[i], gone));
 	}
 }
 
@@ -262,7 +235,7 @@ int lf_verb_disconnect(const struct lf_command_line *line)
 {
 	uint32_t id_count = (uint32_t)line->operand_count;
 	struct devices gone = {0};
-	struct tally tally = {0};
+	struct lf_tally tally = {0};
 	char **every = NULL, **ids = line->operands;
 	int status = LF_EXIT_DONE;
 
@@ -281,7 +254,7 @@ int lf_verb_disconnect(const struct lf_command_line *line)
 		lf_json_print(stdout, lf_json_devices(gone.at, gone.count));
 	free(every);
 	free(gone.at);
-	return status != LF_EXIT_DONE ? status : lf_output_end(line, exit_of(&tally));
+	return status != LF_EXIT_DONE ? status : lf_output_end(line, lf_tally_exit(&tally));
 }
 
 /* ---- list and show ---- */
@@ -291,12 +264,12 @@ int lf_verb_list(const struct lf_command_line *line)
 	const struct lf_column **columns;
 	struct devices devices = {0};
 	struct lf_control_device device;
-	struct tally tally = {0};
+	struct lf_tally tally = {0};
 	struct lf_client *client;
 	uint32_t column_count;
 	int status;
 
-	if (!lf_columns_choose(line, &columns, &column_count))
+	if (!lf_columns_choose(line, &lf_device_table, &columns, &column_count))
 		return LF_EXIT_USAGE;
 	client = lf_session_open(line, &status);
 	if (client && line->operand_count == 0)
@@ -305,16 +278,17 @@ int lf_verb_list(const struct lf_command_line *line)
 		status = fetch_one(line, client, line->operands[i], &device);
 		if (status == LF_EXIT_DONE)
 			status = devices_add(line, &devices, &device);
-		count(&tally, status);
+		lf_tally_count(&tally, status);
 	}
 	if (client) {
 		lf_session_close(client);
 		if (line->operand_count > 0)
-			status = exit_of(&tally);
+			status = lf_tally_exit(&tally);
 		if (line->json)
 			lf_json_print(stdout, lf_json_devices(devices.at, devices.count));
 		else if (devices.count > 0 || line->operand_count == 0)
-			lf_columns_print(line, columns, column_count, devices.at, devices.count);
+			lf_columns_print(
+				line, &lf_device_table, columns, column_count, devices.at, devices.count);
 		status = lf_output_end(line, status);
 	}
 	free(columns);
@@ -350,7 +324,7 @@ int lf_verb_show(const struct lf_command_line *line)
 	if (line->json) {
 		show_json(&device, pages);
 	} else {
-		lf_columns_show(line, &device);
+		lf_columns_show(line, &lf_device_table, &device);
 		if (pages)
 			lf_pages_show(pages);
 	}

@@ -12,17 +12,17 @@ struct json_object *lf_json_new(void)
 	return root;
 }
 
-static void add_text(struct json_object *to, const char *key, const char *text)
+void lf_json_text(struct json_object *to, const char *key, const char *text)
 {
 	json_object_object_add(to, key, *text ? json_object_new_string(text) : NULL);
 }
 
-static void add_number(struct json_object *to, const char *key, uint64_t number)
+void lf_json_number(struct json_object *to, const char *key, uint64_t number)
 {
 	json_object_object_add(to, key, json_object_new_uint64(number));
 }
 
-static void add_flag(struct json_object *to, const char *key, bool flag)
+void lf_json_flag(struct json_object *to, const char *key, bool flag)
 {
 	json_object_object_add(to, key, json_object_new_boolean(flag));
 }
@@ -32,36 +32,39 @@ struct json_object *lf_json_device(const struct lf_control_device *device)
 	struct json_object *object = json_object_new_object();
 	char text[40];
 
-	add_text(object, "id", device->id.bytes);
-	add_number(object, "number", device->number);
+	lf_json_text(object, "id", device->id.bytes);
+	lf_json_number(object, "number", device->number);
 	snprintf(text, sizeof(text), "%u:%u:%u", device->bus, device->target, device->lun);
-	add_text(object, "address", text);
-	add_number(object, "lun", device->lun);
-	add_text(object, "type", lf_format_type(device->type));
-	add_number(object, "size", device->block_count * device->block_size);
-	add_number(object, "block_size", device->block_size);
-	add_number(object, "physical_size", device->physical_block_size);
-	add_text(object, "blk", lf_format_block(device));
-	add_flag(object, "read_only", device->flags & LF_CONTROL_DEVICE_READ_ONLY);
-	add_flag(object, "removable", device->flags & LF_CONTROL_DEVICE_REMOVABLE);
-	add_text(object, "state", lf_format_state(device->state));
-	add_text(object, "image", device->image.bytes);
-	add_text(object, "via", device->url.length ? "iscsi" : "");
-	add_text(object, "iscsi_url", device->url.bytes);
+	lf_json_text(object, "address", text);
+	lf_json_number(object, "lun", device->lun);
+	lf_json_text(object, "type", lf_format_type(device->type));
+	lf_json_number(object, "size", device->block_count * device->block_size);
+	lf_json_number(object, "block_size", device->block_size);
+	lf_json_number(object, "physical_size", device->physical_block_size);
+	lf_json_text(object, "blk", lf_format_block(device));
+	lf_json_flag(object, "read_only", device->flags & LF_CONTROL_DEVICE_READ_ONLY);
+	lf_json_flag(object, "removable", device->flags & LF_CONTROL_DEVICE_REMOVABLE);
+	lf_json_flag(object, "ejected", device->flags & LF_CONTROL_DEVICE_EJECTED);
+	lf_json_flag(object, "prevented", device->flags & LF_CONTROL_DEVICE_PREVENTED);
+	lf_json_text(object, "state", lf_format_state(device->state));
+	lf_json_text(object, "image", device->image.bytes);
+	lf_json_text(object, "via", device->url.length ? "iscsi" : "");
+	lf_json_text(object, "iscsi_url", device->url.bytes);
 	json_object_object_add(object, "device", NULL);
-	add_number(object, "sessions", device->sessions);
-	add_number(object, "in_flight", device->in_flight);
-	add_text(object, "serial", device->serial.bytes);
+	lf_json_number(object, "sessions", device->sessions);
+	lf_json_number(object, "in_flight", device->in_flight);
+	lf_json_text(object, "serial", device->serial.bytes);
 	snprintf(text, sizeof(text), "3%015llx", (unsigned long long)device->identifier);
-	add_text(object, "naa", text);
-	add_text(object, "vendor", device->vendor.bytes);
-	add_text(object, "product", device->product.bytes);
-	add_text(object, "revision", device->revision.bytes);
+	lf_json_text(object, "naa", text);
+	lf_json_text(object, "vendor", device->vendor.bytes);
+	lf_json_text(object, "product", device->product.bytes);
+	lf_json_text(object, "revision", device->revision.bytes);
 	/* SBC-4 6.6.2: 1 does not rotate. Here 0 says so, and null is unknown. */
 	json_object_object_add(object, "rotation_rpm",
 		device->rotation == 0 ? NULL
 				      : json_object_new_int(device->rotation == 1 ? 0 : device->rotation));
-	add_flag(object, "unmap", device->flags & LF_CONTROL_DEVICE_UNMAP);
+	lf_json_flag(object, "unmap", device->flags & LF_CONTROL_DEVICE_UNMAP);
+	lf_json_flag(object, "saves", device->flags & LF_CONTROL_DEVICE_SAVES);
 	return object;
 }
 

@@ -26,16 +26,6 @@ static struct lf_client *ask(const struct lf_command_line *line, enum lf_control
 	return NULL;
 }
 
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-	json_object_object_add(to, key, *text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(struct json_object *to, const char *key, uint64_t number)
-{
-	json_object_object_add(to, key, json_object_new_uint64(number));
-}
-
 static void print_adapter(struct json_object *adapter)
 {
 	struct json_object *root = lf_json_new(), *array = json_object_new_array();
@@ -64,12 +54,12 @@ int lf_verb_identify(const struct lf_command_line *line)
 		return lf_output_end(line, status);
 	}
 	adapter = json_object_new_object();
-	add_text(adapter, "adapter", identity->adapter.bytes);
-	add_text(adapter, "version", identity->release.bytes);
-	add_text(adapter, "platform", identity->platform.bytes);
-	add_number(adapter, "process_id", identity->process_id);
-	add_number(adapter, "protocol_min", identity->version_min);
-	add_number(adapter, "protocol_max", identity->version_max);
+	lf_json_text(adapter, "adapter", identity->adapter.bytes);
+	lf_json_text(adapter, "version", identity->release.bytes);
+	lf_json_text(adapter, "platform", identity->platform.bytes);
+	lf_json_number(adapter, "process_id", identity->process_id);
+	lf_json_number(adapter, "protocol_min", identity->version_min);
+	lf_json_number(adapter, "protocol_max", identity->version_max);
 	print_adapter(adapter);
 	return lf_output_end(line, status);
 }
@@ -80,26 +70,26 @@ static void print_status_json(const struct lf_control_state *state, const struct
 	struct json_object *events = json_object_new_object();
 	struct lf_control_event event;
 
-	add_text(adapter, "version", state->release.bytes);
-	add_text(adapter, "command_version", LF_RELEASE);
-	add_text(adapter, "platform", state->platform.bytes);
-	add_number(adapter, "process_id", state->process_id);
-	add_number(adapter, "uptime_ms", state->uptime_ns / NS_IN_MS);
-	add_text(adapter, "engine", state->engine.bytes);
-	add_number(adapter, "loops", state->loops);
-	add_text(adapter, "iqn", state->iqn.bytes);
-	add_number(adapter, "sessions", state->sessions);
-	add_number(adapter, "devices", state->devices);
+	lf_json_text(adapter, "version", state->release.bytes);
+	lf_json_text(adapter, "command_version", LF_RELEASE);
+	lf_json_text(adapter, "platform", state->platform.bytes);
+	lf_json_number(adapter, "process_id", state->process_id);
+	lf_json_number(adapter, "uptime_ms", state->uptime_ns / NS_IN_MS);
+	lf_json_text(adapter, "engine", state->engine.bytes);
+	lf_json_number(adapter, "loops", state->loops);
+	lf_json_text(adapter, "iqn", state->iqn.bytes);
+	lf_json_number(adapter, "sessions", state->sessions);
+	lf_json_number(adapter, "devices", state->devices);
 	for (uint32_t i = 0; i < state->portal_count; i++) {
 		struct json_object *portal = json_object_new_object();
-		add_text(portal, "address", state->portals[i].address.bytes);
-		add_number(portal, "tag", state->portals[i].tag);
+		lf_json_text(portal, "address", state->portals[i].address.bytes);
+		lf_json_number(portal, "tag", state->portals[i].tag);
 		json_object_array_add(portals, portal);
 	}
 	json_object_object_add(adapter, "portals", portals);
 	for (uint32_t i = 0; i < state->event_count; i++) {
 		if (lf_control_decode_event(client->reply, i, &event))
-			add_number(events, event.name.bytes, event.count);
+			lf_json_number(events, event.name.bytes, event.count);
 	}
 	json_object_object_add(adapter, "events", events);
 	print_adapter(adapter);

@@ -5,43 +5,88 @@
 
 #include <string.h>
 
+#define CDROM 5 /* peripheral device type */
+
 enum {
 	CONNECT = 1,
-	DISCONNECT = 2,
-	LIST = 4,
-	SHOW = 8,
-	IDENTIFY = 16,
-	STATUS = 32,
-	RUN = 64,
-	HELP = 128,
-	EVERY = 256, /* known to all, also before the verb */
+	DISCONNECT = 1 << 1,
+	LIST = 1 << 2,
+	SHOW = 1 << 3,
+	IDENTIFY = 1 << 4,
+	STATUS = 1 << 5,
+	RUN = 1 << 6,
+	HELP = 1 << 7,
+	INSERT = 1 << 8,
+	EJECT = 1 << 9,
+	RESIZE = 1 << 10,
+	SESSION_LIST = 1 << 11,
+	SESSION_DROP = 1 << 12,
+	COMPLETION = 1 << 13,
+	EVERY = LF_VERB_EVERY, /* known to all, also before the verb */
 };
 
+#define ANY     LF_OPERANDS_ANY
+#define IMAGE   LF_OPERAND_IMAGE
+#define DEVICE  LF_OPERAND_DEVICE
+#define SESSION LF_OPERAND_SESSION
+#define VERB    LF_OPERAND_VERB
+#define OTHER   LF_OPERAND_OTHER
+#define NO_ID   "an ID is missing: lungfish list shows them"
+
 static const struct lf_verb verbs[] = {
-	{"connect", CONNECT, "IMAGE [NAME]", "connect an image as a disk; prints its ID",
-		"lungfish connect disk.img", lf_verb_connect},
-	{"disconnect", DISCONNECT, "ID...", "take devices away, when what is in flight has ended",
-		"lungfish disconnect disk", lf_verb_disconnect},
-	{"list", LIST, "[ID...]", "list the devices", "lungfish list --json", lf_verb_list},
-	{"show", SHOW, "ID", "show everything that is known of a device", "lungfish show disk", lf_verb_show},
-	{"identify", IDENTIFY, "", "say which adapter answers", "lungfish identify", lf_verb_identify},
-	{"status", STATUS, "", "show the adapter's state, its portals and its counters", "lungfish status",
-		lf_verb_status},
-	{"run", RUN, "IMAGE... -- COMMAND [ARGUMENT...]", "run a command with an adapter of its own",
+	{"connect", NULL, CONNECT, 0, 2, IMAGE, OTHER, "[IMAGE] [NAME]", NULL,
+		"connect an image as a disk or a CD-ROM; prints its ID", "lungfish connect disk.img",
+		lf_verb_connect},
+	{"disconnect", NULL, DISCONNECT, 0, ANY, DEVICE, DEVICE, "ID...", NULL,
+		"take devices away, when what is in flight has ended", "lungfish disconnect disk",
+		lf_verb_disconnect},
+	{"list", NULL, LIST, 0, ANY, DEVICE, DEVICE, "[ID...]", NULL, "list the devices",
+		"lungfish list --json", lf_verb_list},
+	{"show", NULL, SHOW, 1, 1, DEVICE, OTHER, "ID", NO_ID, "show everything that is known of a device",
+		"lungfish show disk", lf_verb_show},
+	{"insert", NULL, INSERT, 2, 2, DEVICE, IMAGE, "ID IMAGE",
+		"an ID and an image are due: lungfish insert cdrom disc.iso",
+		"put an image into a drive, in place of what is in", "lungfish insert cdrom disc.iso",
+		lf_verb_insert},
+	{"eject", NULL, EJECT, 1, 1, DEVICE, OTHER, "ID", NO_ID, "take the image out of a drive",
+		"lungfish eject cdrom", lf_verb_eject},
+	{"resize", NULL, RESIZE, 1, 2, DEVICE, OTHER, "ID [SIZE]", NO_ID,
+		"let a disk grow; without SIZE to what its image has by now", "lungfish resize disk 40G",
+		lf_verb_resize},
+	{"session", "list", SESSION_LIST, 0, 0, OTHER, OTHER, "", NULL,
+		"list the initiators' sessions and their counts", "lungfish session list",
+		lf_verb_session_list},
+	{"session", "drop", SESSION_DROP, 1, ANY, SESSION, SESSION, "ID...",
+		"an ID is missing: lungfish session list shows them",
+		"end sessions; their initiators may come again", "lungfish session drop 3",
+		lf_verb_session_drop},
+	{"identify", NULL, IDENTIFY, 0, 0, OTHER, OTHER, "", NULL, "say which adapter answers",
+		"lungfish identify", lf_verb_identify},
+	{"status", NULL, STATUS, 0, 0, OTHER, OTHER, "", NULL,
+		"show the adapter's state, its portals and its counters", "lungfish status", lf_verb_status},
+	{"run", NULL, RUN, 0, ANY, IMAGE, IMAGE, "[IMAGE...] -- COMMAND [ARGUMENT...]", NULL,
+		"run a command with an adapter of its own",
 		"lungfish run disk.img -- sh -c 'qemu-img info \"$LUNGFISH_URI\"'", lf_verb_run},
-	{"help", HELP, "[VERB]", "show this, or the help of a verb", "lungfish help connect", lf_verb_help},
+	{"completion", "bash", COMPLETION, 0, 0, OTHER, OTHER, "", NULL,
+		"print what completes lungfish in bash",
+		"lungfish completion bash > ~/.local/share/bash-completion/completions/lungfish",
+		lf_verb_completion},
+	{"help", NULL, HELP, 0, 2, VERB, OTHER, "[VERB]", NULL, "show this, or the help of a verb",
+		"lungfish help connect", lf_verb_help},
 };
 
 enum option_id {
 	OPTION_ALL = 1,
 	OPTION_BLOCK_SIZE,
 	OPTION_BYTES,
+	OPTION_CDROM,
 	OPTION_CREATE,
 	OPTION_FORCE,
 	OPTION_HELP,
 	OPTION_JSON,
 	OPTION_LUN,
 	OPTION_NO_HEADINGS,
+	OPTION_NO_STATE,
 	OPTION_NO_UNMAP,
 	OPTION_OUTPUT,
 	OPTION_OUTPUT_ALL,
@@ -50,16 +95,21 @@ enum option_id {
 	OPTION_QUIET,
 	OPTION_RAW,
 	OPTION_READ_ONLY,
+	OPTION_REMOVABLE,
 	OPTION_ROTATION,
 	OPTION_SERIAL,
 	OPTION_SOCKET,
 	OPTION_VENDOR,
 	OPTION_VERBOSE,
 	OPTION_VERSION,
+	OPTION_WRITE_CACHE,
 };
 
 static const struct lf_option options[] = {
-	{OPTION_READ_ONLY, 0, "read-only", NULL, CONNECT | RUN, "nobody can write to it"},
+	{OPTION_CDROM, 0, "cdrom", NULL, CONNECT | RUN, "a CD-ROM drive; without an IMAGE it is empty"},
+	{OPTION_REMOVABLE, 0, "removable", NULL, CONNECT | RUN,
+		"a disk whose medium comes and goes; without an IMAGE it is empty"},
+	{OPTION_READ_ONLY, 0, "read-only", NULL, CONNECT | RUN | INSERT, "nobody can write to it"},
 	{OPTION_LUN, 0, "lun", "N", CONNECT | RUN, "its logical unit number; else the next that is free"},
 	{OPTION_BLOCK_SIZE, 0, "block-size", "512|4096", CONNECT | RUN, "bytes in a logical block; 512 else"},
 	{OPTION_PHYSICAL_SIZE, 0, "physical-size", "N", CONNECT | RUN,
@@ -71,15 +121,21 @@ static const struct lf_option options[] = {
 		"product identification, 16 characters at most"},
 	{OPTION_ROTATION, 0, "rotation", "ssd|RPM", CONNECT | RUN, "what it says of its medium"},
 	{OPTION_NO_UNMAP, 0, "no-unmap", NULL, CONNECT | RUN, "refuse UNMAP: the image stays allocated"},
+	{OPTION_WRITE_CACHE, 0, "write-cache", "on|off", CONNECT | RUN,
+		"off: every write is stable before it ends; on else"},
+	{OPTION_NO_STATE, 0, "no-state", NULL, CONNECT,
+		"no state file: reservations and saved mode pages end with the adapter"},
 	{OPTION_CREATE, 0, "create", "SIZE", CONNECT | RUN,
 		"make the image first, sparse; it must not exist"},
 	{OPTION_ALL, 0, "all", NULL, DISCONNECT, "every device"},
 	{OPTION_FORCE, 0, "force", NULL, DISCONNECT, "do not wait: what is in flight ends by itself"},
-	{OPTION_OUTPUT, 'o', "output", "COLUMNS", LIST, "these columns, with commas between them"},
-	{OPTION_OUTPUT_ALL, 'O', "output-all", NULL, LIST, "all columns"},
-	{OPTION_NO_HEADINGS, 'n', "noheadings", NULL, LIST, "no line of headings"},
-	{OPTION_RAW, 'r', "raw", NULL, LIST, "one space between columns, others as \\x20"},
-	{OPTION_BYTES, 'b', "bytes", NULL, LIST | SHOW, "sizes in bytes"},
+	{OPTION_FORCE, 0, "force", NULL, INSERT | EJECT, "also when an initiator has locked the medium in"},
+	{OPTION_OUTPUT, 'o', "output", "COLUMNS", LIST | SESSION_LIST,
+		"these columns, with commas between them"},
+	{OPTION_OUTPUT_ALL, 'O', "output-all", NULL, LIST | SESSION_LIST, "all columns"},
+	{OPTION_NO_HEADINGS, 'n', "noheadings", NULL, LIST | SESSION_LIST, "no line of headings"},
+	{OPTION_RAW, 'r', "raw", NULL, LIST | SESSION_LIST, "one space between columns, others as \\x20"},
+	{OPTION_BYTES, 'b', "bytes", NULL, LIST | SHOW | RESIZE | SESSION_LIST, "sizes in bytes"},
 	{OPTION_JSON, 'J', "json", NULL, EVERY, "output and errors as JSON"},
 	{OPTION_QUIET, 'q', "quiet", NULL, EVERY, "say nothing but errors on stderr"},
 	{OPTION_VERBOSE, 'v', "verbose", NULL, EVERY, "say more on stderr"},
@@ -88,44 +144,86 @@ static const struct lf_option options[] = {
 	{OPTION_VERSION, 'V', "version", NULL, EVERY, "show the version"},
 };
 
+const char *lf_verb_name(const struct lf_verb *verb, char *text, size_t room_bytes)
+{
+	snprintf(text, room_bytes, "%s%s%s", verb->name, verb->sub ? " " : "", verb->sub ? verb->sub : "");
+	return text;
+}
+
+static void print_verbs(const char *group)
+{
+	char name[LF_VERB_NAME_ROOM];
+
+	for (uint32_t i = 0; i < lf_count_of(verbs); i++) {
+		if (!group || strcmp(verbs[i].name, group) == 0)
+			printf("  %-15s %s\n%18s%s\n", lf_verb_name(&verbs[i], name, sizeof(name)),
+				verbs[i].help, "", verbs[i].example);
+	}
+}
+
 void lf_table_help(const struct lf_verb *verb)
 {
+	char name[LF_VERB_NAME_ROOM];
+
 	if (verb) {
-		printf("usage: lungfish %s%s%s [OPTION...]\n%s\n\n", verb->name, *verb->arguments ? " " : "",
-			verb->arguments, verb->help);
+		printf("usage: lungfish %s%s%s [OPTION...]\n%s\n\n", lf_verb_name(verb, name, sizeof(name)),
+			*verb->arguments ? " " : "", verb->arguments, verb->help);
 		lf_option_help(stdout, options, lf_count_of(options), verb->bit | EVERY, 0);
 		printf("\nexample: %s\n", verb->example);
 		return;
 	}
 	printf("usage: lungfish VERB [ARGUMENT...] [OPTION...]\nconnects images to the Lungfish virtual SCSI "
 	       "adapter\n\n");
-	for (uint32_t i = 0; i < lf_count_of(verbs); i++)
-		printf("  %-12s %s\n%15s%s\n", verbs[i].name, verbs[i].help, "", verbs[i].example);
+	print_verbs(NULL);
 	printf("\n");
 	lf_option_help(stdout, options, lf_count_of(options), EVERY, 0);
 	printf("\nlungfish help VERB shows the options of a verb.\n");
 }
 
-static const struct lf_verb *find_verb(const char *name)
+/* sub NULL: the verb that has none, or NULL when there are only some with a second word. */
+static const struct lf_verb *find_verb(const char *name, const char *sub)
 {
 	for (uint32_t i = 0; i < lf_count_of(verbs); i++) {
-		if (strcmp(verbs[i].name, name) == 0)
+		if (strcmp(verbs[i].name, name) != 0)
+			continue;
+		if (sub ? verbs[i].sub && strcmp(verbs[i].sub, sub) == 0 : !verbs[i].sub)
 			return &verbs[i];
 	}
 	return NULL;
 }
 
+static bool is_group(const char *name)
+{
+	for (uint32_t i = 0; i < lf_count_of(verbs); i++) {
+		if (verbs[i].sub && strcmp(verbs[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const struct lf_verb *lf_table_verb(uint32_t index)
+{
+	return index < lf_count_of(verbs) ? &verbs[index] : NULL;
+}
+
+const struct lf_option *lf_table_option(uint32_t index)
+{
+	return index < lf_count_of(options) ? &options[index] : NULL;
+}
+
 int lf_verb_help(const struct lf_command_line *line)
 {
-	const struct lf_verb *verb = NULL;
+	const char *name = line->operand_count > 0 ? line->operands[0] : NULL;
+	const char *sub = line->operand_count > 1 ? line->operands[1] : NULL;
+	const struct lf_verb *verb = name ? find_verb(name, sub) : NULL;
 
-	if (line->operand_count > 0) {
-		verb = find_verb(line->operands[0]);
-		if (!verb)
-			return lf_report(line, line->operands[0], "no such verb: lungfish help lists them",
-				LF_EXIT_USAGE);
-	}
-	lf_table_help(verb);
+	if (name && !verb && (sub || !is_group(name)))
+		return lf_report(
+			line, sub ? sub : name, "no such verb: lungfish help lists them", LF_EXIT_USAGE);
+	if (name && !verb)
+		print_verbs(name);
+	else
+		lf_table_help(verb);
 	return lf_output_end(line, LF_EXIT_DONE);
 }
 
@@ -168,14 +266,36 @@ static int take_block_size(
 	return LF_EXIT_DONE;
 }
 
+/* The last one counts, as with every option. */
+static int take_write_cache(struct lf_command_line *line, const char *value)
+{
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return usage(line, "--write-cache", "it is on or off");
+	line->connect.flags &= ~(uint32_t)LF_CONTROL_WRITE_CACHE_OFF;
+	if (strcmp(value, "off") == 0)
+		line->connect.flags |= LF_CONTROL_WRITE_CACHE_OFF;
+	return LF_EXIT_DONE;
+}
+
 static int take_connect_option(struct lf_command_line *line, int option, const char *value)
 {
 	struct lf_control_connect *connect = &line->connect;
 	bool fits = true;
 
 	switch (option) {
+	case OPTION_CDROM:
+		connect->type = CDROM;
+		break;
+	case OPTION_REMOVABLE:
+		connect->flags |= LF_CONTROL_REMOVABLE;
+		break;
 	case OPTION_READ_ONLY:
 		connect->flags |= LF_CONTROL_READ_ONLY;
+		break;
+	case OPTION_WRITE_CACHE:
+		return take_write_cache(line, value);
+	case OPTION_NO_STATE:
+		line->no_state = true;
 		break;
 	case OPTION_NO_UNMAP:
 		connect->flags |= LF_CONTROL_NO_UNMAP;
@@ -266,48 +386,46 @@ static int wrong(struct lf_command_line *line, int found, const char *what)
 	}
 }
 
-/* What stands where a verb is due, and what the verb is missing. */
+static int check_connect(const struct lf_command_line *line)
+{
+	bool drive = line->connect.type == CDROM || (line->connect.flags & LF_CONTROL_REMOVABLE);
+
+	if (line->operand_count == 0 && !drive)
+		return usage(line, NULL, "an image is missing: lungfish connect disk.img");
+	if (line->operand_count == 0 && line->create_bytes)
+		return usage(line, "--create", "the image that it makes is missing");
+	if (line->connect.type == CDROM && line->create_bytes)
+		return usage(line, "--create", "a CD-ROM is not written: leave out one of them");
+	return LF_EXIT_DONE;
+}
+
+/* What is missing, or too much. */
 static int check(const struct lf_command_line *line)
 {
-	int count = line->operand_count;
+	const struct lf_verb *verb = line->verb;
+	int count = line->operand_count, status = LF_EXIT_DONE;
 
 	if (line->help || line->version)
 		return LF_EXIT_DONE;
-	if (!line->verb)
-		return usage(line, NULL, "a verb is missing: lungfish help lists them");
-	switch (line->verb->bit) {
-	case CONNECT:
-		if (count == 0)
-			return usage(line, NULL, "an image is missing: lungfish connect disk.img");
-		return count > 2 ? usage(line, line->operands[2],
-					   "one image and one name at most: connect them one by one")
-				 : LF_EXIT_DONE;
-	case DISCONNECT:
-		if (count == 0 && !line->all)
-			return usage(line, NULL,
-				"an ID is missing: lungfish list shows them; --all is for every one");
-		return count > 0 && line->all
-			       ? usage(line, "--all", "it goes without an ID: leave one of them out")
-			       : LF_EXIT_DONE;
-	case SHOW:
-		return count != 1 ? usage(line, NULL, "it takes one ID: lungfish list shows them")
-				  : LF_EXIT_DONE;
-	case IDENTIFY:
-	case STATUS:
-		return count > 0 ? usage(line, line->operands[0], "it takes no argument: leave it out")
-				 : LF_EXIT_DONE;
-	case HELP:
-		return count > 1 ? usage(line, line->operands[1], "one verb at a time: lungfish help connect")
-				 : LF_EXIT_DONE;
-	case RUN:
-		if (count == 0)
-			return usage(line, NULL, "an image is missing: lungfish run disk.img -- COMMAND");
-		if (!line->command || !line->command[0])
-			return usage(line, NULL, "a command is missing: it stands behind --");
-		return LF_EXIT_DONE;
-	default:
-		return LF_EXIT_DONE;
-	}
+	if (!verb)
+		return usage(line, line->group,
+			line->group ? "a second word is missing: see lungfish help, and that word"
+				    : "a verb is missing: lungfish help lists them");
+	if (count < verb->least)
+		return usage(line, NULL, verb->missing);
+	if (count > verb->most)
+		return usage(line, line->operands[verb->most],
+			verb->most == 0 ? "it takes no argument: leave it out"
+					: "one argument too many: leave it out");
+	if (verb->bit & (CONNECT | RUN))
+		status = check_connect(line);
+	if (verb->bit == DISCONNECT && count == 0 && !line->all)
+		return usage(line, NULL, NO_ID "; --all is for every one");
+	if (verb->bit == DISCONNECT && count > 0 && line->all)
+		return usage(line, "--all", "it goes without an ID: leave one of them out");
+	if (verb->bit == RUN && status == LF_EXIT_DONE && (!line->command || !line->command[0]))
+		return usage(line, NULL, "a command is missing: it stands behind --");
+	return status;
 }
 
 static int take_operand(struct lf_command_line *line, char *operand)
@@ -316,7 +434,11 @@ static int take_operand(struct lf_command_line *line, char *operand)
 		line->operands[line->operand_count++] = operand;
 		return LF_EXIT_DONE;
 	}
-	line->verb = find_verb(operand);
+	if (!line->group && is_group(operand)) {
+		line->group = operand;
+		return LF_EXIT_DONE;
+	}
+	line->verb = find_verb(line->group ? line->group : operand, line->group ? operand : NULL);
 	return line->verb ? LF_EXIT_DONE : usage(line, operand, "no such verb: lungfish help lists them");
 }
 
