@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* devices.c: connecting and disconnecting: image to store to logical unit, and back in the same order. */
 #include "control/device.h"
+#include "control/state.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CD_BLOCK_BYTES 2048
@@ -158,8 +161,54 @@ static enum lf_control_status prepare(struct lf_device *device, const struct lf_
 	return status == LF_CONTROL_OK ? identify(device, request, message) : status;
 }
 
-static enum lf_error add_unit(
-	struct lf_device *device, const struct lf_control_connect *request, struct lf_message *message)
+/* ---- The state file ---- */
+
+static void warn_of_state(const struct lf_device *device, const char *why)
+{
+	lf_log(LF_LOG_WARNING, "%s: its state file: %s: reservations and saved mode pages begin anew",
+		device->medium.path, why);
+}
+
+/* A unit whose medium comes and goes has none: it goes with the store. Returns -1 for one that is not used.
+ */
+static int take_state(struct lf_device *device, int handle)
+{
+	struct lf_message message;
+
+	if (handle < 0)
+		return -1;
+	if (!device->removable && lf_control_state_take(handle, &message)) {
+		device->saves = true;
+		return handle;
+	}
+	if (!device->removable)
+		warn_of_state(device, message.text);
+	close(handle);
+	return -1;
+}
+
+/* What was saved of the unit; one that is damaged begins anew. NULL: nothing. Freed by lf_free. */
+static void *load_state(struct lf_device *device, int handle, size_t *length_bytes)
+{
+	void *blob = lf_alloc(LF_STATE_MAX_BYTES);
+	enum lf_error error = LF_E_NO_MEMORY;
+	struct stat facts = {0};
+
+	if (blob)
+		error = lf_store_load_state(handle, blob, LF_STATE_MAX_BYTES, length_bytes);
+	if (error == LF_OK)
+		return blob;
+	if (error != LF_E_NOT_FOUND)
+		warn_of_state(device, lf_error_text(error));
+	else if (fstat(handle, &facts) == 0 && facts.st_size > 0)
+		warn_of_state(device, "it is damaged");
+	lf_free(blob);
+	*length_bytes = 0;
+	return NULL;
+}
+
+static enum lf_error add_unit(struct lf_device *device, const struct lf_control_connect *request,
+	int state_handle, struct lf_message *message)
 {
 	const struct lf_devices_options *options = &device->devices->options;
 	const struct lf_store_info *info = &device->medium.info;
@@ -174,13 +223,21 @@ static enum lf_error add_unit(
 		.read_only = device->medium.read_only,
 		.removable = device->removable,
 		.write_cache_off = (request->flags & LF_CONTROL_WRITE_CACHE_OFF) != 0,
+		.can_save = device->saves,
 	};
+	void *saved = NULL;
+	enum lf_error error;
 
 	if (device->type == LF_LU_DISK)
 		device->rotation = request->rotation ? request->rotation : info->rotational ? 0 : 1;
 	lu_options.rotation = device->rotation;
-	return lf_lu_add(options->adapter, &lu_options, device->medium.store ? options->store_ops : NULL,
+	if (device->saves)
+		saved = load_state(device, state_handle, &lu_options.saved_length);
+	lu_options.saved = saved;
+	error = lf_lu_add(options->adapter, &lu_options, device->medium.store ? options->store_ops : NULL,
 		device->medium.store, info, &device->lu, message);
+	lf_free(saved);
+	return error;
 }
 
 /* What is asked for becomes a unit. handles are the store's then, and are closed else. */
@@ -188,16 +245,19 @@ static enum lf_control_status bring_up(struct lf_device *device, const struct lf
 	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_message *message)
 {
 	enum lf_control_status status = prepare(device, request, handles, message);
+	int own[LF_CONTROL_HANDLES_MAX] = {handles[0], handles[1]};
 
-	if (status == LF_CONTROL_OK && handles[0] >= 0)
-		status = lf_device_open_store(device, handles, &device->medium, message);
+	if (status == LF_CONTROL_OK)
+		own[1] = take_state(device, own[1]);
+	if (status == LF_CONTROL_OK && own[0] >= 0)
+		status = lf_device_open_store(device, own, &device->medium, message);
 	else if (status == LF_CONTROL_OK)
 		lf_device_set_empty(device, &device->medium);
 	if (status != LF_CONTROL_OK) {
-		close_handles(handles);
+		close_handles(own);
 		return status;
 	}
-	status = lf_control_status_of(add_unit(device, request, message));
+	status = lf_control_status_of(add_unit(device, request, own[1], message));
 	if (status != LF_CONTROL_OK && device->medium.store)
 		device->devices->options.store_ops->close(device->medium.store);
 	return status;

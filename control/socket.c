@@ -29,6 +29,14 @@ static enum lf_error set_path(struct sockaddr_un *address, const char *path, str
 	return LF_OK;
 }
 
+bool lf_control_is_own_directory(const char *path)
+{
+	struct stat facts;
+
+	return lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode) && facts.st_uid == geteuid() &&
+	       (facts.st_mode & 022) == 0;
+}
+
 /*
  * Whoever may write the directory could put a socket of its own there, and be handed descriptors. /tmp is
  * everybody's: a directory that somebody else made is not used.
@@ -45,7 +53,7 @@ static enum lf_error check_directory(const char *directory, bool make, struct lf
 	}
 	if (lstat(directory, &facts) != 0)
 		return LF_OK; /* nobody listens there: connecting says so */
-	if (S_ISDIR(facts.st_mode) && facts.st_uid == geteuid() && (facts.st_mode & 022) == 0)
+	if (lf_control_is_own_directory(directory))
 		return LF_OK;
 	lf_message_set(message,
 		"%.100s: it is not a directory of yours alone: remove it, or name a socket with --socket",

@@ -15,4 +15,7 @@
 enum lf_error lf_control_socket_address(
 	const char *given, bool make_directory, struct sockaddr_un *address, struct lf_message *message);
 
+/* Nobody else may write to it. */
+bool lf_control_is_own_directory(const char *path);
+
 #endif

@@ -59,6 +59,19 @@ int lf_report(const struct lf_command_line *line, const char *object, const char
 	return status;
 }
 
+void lf_warn(const struct lf_command_line *line, const char *object, const char *message, const char *why)
+{
+	char name[LF_VERB_NAME_ROOM];
+
+	if (line->quiet || line->json)
+		return;
+	fprintf(stderr, "lungfish: %s: ", lf_verb_name(line->verb, name, sizeof(name)));
+	print_clean(stderr, object);
+	fprintf(stderr, ": warning: %s: ", message);
+	print_clean(stderr, why);
+	fputc('\n', stderr);
+}
+
 void lf_talk(const struct lf_command_line *line, const char *format, ...)
 {
 	char text[8192];

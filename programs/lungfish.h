@@ -89,6 +89,8 @@ const char *lf_verb_name(const struct lf_verb *verb, char *text, size_t room_byt
 int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status);
 int lf_exit_of_error(enum lf_error error);
 int lf_exit_of_status(enum lf_control_status status);
+/* "lungfish: verb: object: warning: message: why" on stderr, if that is not for machines or to be silent. */
+void lf_warn(const struct lf_command_line *line, const char *object, const char *message, const char *why);
 /* Talk on stderr, with --verbose only. */
 void lf_talk(const struct lf_command_line *line, const char *format, ...) LF_PRINTF(2, 3);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_devices.c: connect, disconnect, list and show. */
+#include "control/state.h"
 #include "programs/lungfish.h"
 
 #include <stdlib.h>
@@ -48,6 +49,23 @@ static enum lf_error open_image(const struct lf_command_line *line, const char *
 	return lf_control_source_open(image, read_only, source, message);
 }
 
+/* The file for what a disk saves; -1 when there is none: that is no reason not to connect. */
+static int open_state(
+	const struct lf_command_line *line, const char *image, const struct lf_control_source *source)
+{
+	bool drive = line->connect.type != 0 || (line->connect.flags & LF_CONTROL_REMOVABLE) != 0;
+	struct lf_message message = {""};
+	int fd = -1;
+
+	if (drive || line->no_state || source->fd < 0)
+		return -1;
+	if (lf_control_state_open(source->path, line->connect.serial.bytes, &fd, &message) == LF_OK)
+		return fd;
+	lf_warn(line, image, "no state file, so reservations and saved mode pages end with the adapter",
+		message.text);
+	return -1;
+}
+
 int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
 	const char *name, struct lf_control_device *device)
 {
@@ -66,11 +84,14 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	if (error != LF_OK)
 		return lf_report(line, image, message.text, lf_exit_of_error(error));
 	handles[0] = source.fd;
+	handles[1] = open_state(line, image, &source);
 	request.header.command = LF_CONTROL_CONNECT;
 	lf_control_set_text(&request.connect.path, source.path);
 	status = lf_session_call(line, client, image, &request, handles, CALL_MS, &reply);
-	if (source.fd >= 0)
-		close(source.fd);
+	for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
+		if (handles[i] >= 0)
+			close(handles[i]);
+	}
 	if (status != LF_EXIT_DONE) {
 		if (source.created)
 			unlink(source.path);

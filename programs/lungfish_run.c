@@ -381,7 +381,10 @@ int lf_verb_run(const struct lf_command_line *line)
 {
 	struct run run = {
 		.line = *line, .notify_fd = -1, .signal_fd = -1, .janitor_fd = -1, .parent = getpid()};
-	int status = run_all(&run);
+	int status;
+
+	run.line.no_state = true; /* nothing is left behind */
+	status = run_all(&run);
 
 	free(run.uris);
 	/* The janitor sees the end of its pipe; when it has gone, the directory has. */

@@ -4,6 +4,7 @@
 #include "control/identity.h"
 #include "control/server.h"
 #include "control/source.h"
+#include "control/state.h"
 #include "edge/iscsi/iscsi.h"
 #include "platform/linux.h"
 #include "programs/version.h"
@@ -209,22 +210,41 @@ static bool make_iscsi(struct daemon *daemon)
 	return listen_all(daemon);
 }
 
-static bool connect_image(struct daemon *daemon, const char *image)
+static bool connect_image(struct daemon *daemon, const char *image, enum lf_lu_type type)
 {
-	struct lf_control_connect request = {.lun = UINT32_MAX};
+	bool disk = type == LF_LU_DISK, read_only = !disk || daemon->options.read_only;
+	struct lf_control_connect request = {.type = type, .lun = UINT32_MAX};
 	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
 	struct lf_control_source source;
 	struct lf_message message = {""};
 	struct lf_device *device;
 
-	if (lf_control_source_open(image, daemon->options.read_only, &source, &message) != LF_OK)
+	if (lf_control_source_open(image, read_only, &source, &message) != LF_OK)
 		return fail(image, message.text);
 	handles[0] = source.fd;
-	request.flags = daemon->options.read_only ? LF_CONTROL_READ_ONLY : 0;
-	request.block_size = daemon->options.block_size;
+	if (disk && !daemon->options.no_state &&
+		lf_control_state_open(source.path, "", &handles[1], &message) != LF_OK)
+		lf_log(LF_LOG_WARNING,
+			"%s: no state file, so reservations and saved mode pages end with the adapter: %s",
+			image, message.text);
+	request.flags = read_only ? LF_CONTROL_READ_ONLY : 0;
+	request.block_size = disk ? daemon->options.block_size : 0;
 	lf_control_set_text(&request.path, source.path);
 	if (lf_devices_connect(daemon->devices, &request, handles, &device, &message) != LF_CONTROL_OK)
 		return fail(image, message.text);
+	return true;
+}
+
+static bool connect_images(struct daemon *daemon)
+{
+	for (int i = 0; i < daemon->options.image_count; i++) {
+		if (!connect_image(daemon, daemon->options.images[i], LF_LU_DISK))
+			return false;
+	}
+	for (uint32_t i = 0; i < daemon->options.cdrom_count; i++) {
+		if (!connect_image(daemon, daemon->options.cdroms[i], LF_LU_CDROM))
+			return false;
+	}
 	return true;
 }
 
@@ -254,10 +274,8 @@ static bool make_control(struct daemon *daemon)
 	daemon->devices = lf_devices_create(&devices);
 	if (!daemon->devices)
 		return fail(NULL, "out of memory");
-	for (int i = 0; i < daemon->options.image_count; i++) {
-		if (!connect_image(daemon, daemon->options.images[i]))
-			return false;
-	}
+	if (!connect_images(daemon))
+		return false;
 	handler.devices = daemon->devices;
 	lf_handler_init(&daemon->handler, &handler);
 	daemon->server = lf_server_open(&server, &message);

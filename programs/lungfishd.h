@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 
 #define LF_DAEMON_PORTALS_MAX 16
+#define LF_DAEMON_CDROMS_MAX  64
 
 struct lf_daemon_portal {
 	char host[256];
@@ -24,7 +25,10 @@ struct lf_daemon_options {
 	uint32_t idle_timeout_ms;
 	uint32_t sessions_max;
 	uint64_t memory_bytes;
-	char **images; /* of argv */
+	bool no_state;
+	const char *cdroms[LF_DAEMON_CDROMS_MAX]; /* of argv */
+	uint32_t cdrom_count;
+	char **images; /* likewise */
 	int image_count;
 };
 

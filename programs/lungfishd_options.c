@@ -19,6 +19,7 @@
 
 enum option_id {
 	OPTION_BLOCK_SIZE = 1,
+	OPTION_CDROM,
 	OPTION_CHAP_FILE,
 	OPTION_HELP,
 	OPTION_IDLE_TIMEOUT,
@@ -26,6 +27,7 @@ enum option_id {
 	OPTION_ISCSI,
 	OPTION_LOGIN_TIMEOUT,
 	OPTION_MEMORY,
+	OPTION_NO_STATE,
 	OPTION_QUIET,
 	OPTION_READ_ONLY,
 	OPTION_SESSIONS,
@@ -46,9 +48,12 @@ static const struct lf_option table[] = {
 	{OPTION_SESSIONS, 0, "sessions", "COUNT", 1, "iSCSI sessions at a time; 256"},
 	{OPTION_MEMORY, 0, "memory", "SIZE", 1, "for the data of all sessions; 256M, or 8M a processor"},
 	{OPTION_SOCKET, 0, "socket", "PATH", 1, "the control socket; else $LUNGFISH_SOCKET"},
+	{OPTION_CDROM, 0, "cdrom", "IMAGE", 1, "a CD-ROM drive with this disc in it; may be repeated"},
 	{OPTION_READ_ONLY, 0, "read-only", NULL, 1, "nobody can write to the images named here"},
 	{OPTION_BLOCK_SIZE, 0, "block-size", "512|4096", 1,
 		"bytes in a logical block of the images named here"},
+	{OPTION_NO_STATE, 0, "no-state", NULL, 1,
+		"no state files for the images named here: what is to persist ends with this"},
 	{OPTION_QUIET, 'q', "quiet", NULL, 1, "only warnings and errors on stderr"},
 	{OPTION_VERBOSE, 'v', "verbose", NULL, 1, "say more on stderr"},
 	{OPTION_HELP, 'h', "help", NULL, 1, "show this"},
@@ -171,6 +176,14 @@ static int take_option(struct lf_daemon_options *options, int option, const char
 		return take_limit(options, option, value);
 	case OPTION_SOCKET:
 		options->socket = value;
+		break;
+	case OPTION_CDROM:
+		if (options->cdrom_count == LF_DAEMON_CDROMS_MAX)
+			return usage(value, "too many CD-ROM drives: 64 at most; connect more by lungfish");
+		options->cdroms[options->cdrom_count++] = value;
+		break;
+	case OPTION_NO_STATE:
+		options->no_state = true;
 		break;
 	case OPTION_READ_ONLY:
 		options->read_only = true;

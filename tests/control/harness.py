@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """For the tests of the command and the daemon: starts daemons, runs commands, prints the cases."""
+import atexit
 import json
 import os
 import shutil
@@ -21,6 +22,11 @@ WAIT_S = 60
 DONE, FAILED, USAGE, NOT_FOUND, BUSY, PERMISSION, NO_ADAPTER, SOME_FAILED, TIMED_OUT, UNSUPPORTED = range(10)
 
 IDENTIFY, CONNECT, DISCONNECT, LIST, SHOW, STATUS, INQUIRE = range(1, 8)
+
+if "LUNGFISH_STATE" not in os.environ:
+    # By hand: state files of tests are nobody's.
+    os.environ["LUNGFISH_STATE"] = tempfile.mkdtemp(prefix="lfs", dir="/tmp")
+    atexit.register(shutil.rmtree, os.environ["LUNGFISH_STATE"], ignore_errors=True)
 
 
 class Skip(Exception):
@@ -72,6 +78,7 @@ def as_nobody(command):
 
 def nobody_environment(**more):
     """Reports of a sanitizer go to stderr: the directory for them is not nobody's."""
+    more.setdefault("LUNGFISH_STATE", "/nonexistent")
     return clean_environment(ASAN_OPTIONS="", UBSAN_OPTIONS="", TSAN_OPTIONS="", **more)
 
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* state.c: where state files are, how one is made, and what is refused of one that somebody passed. */
+#include "control/state.h"
+#include "control/identity.h"
+#include "control/socket.h"
+#include "platform/linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REMEDY "set LUNGFISH_STATE to a directory of yours alone, or add --no-state"
+
+static bool directory_name(char *name, size_t room_bytes)
+{
+	const char *given = getenv("LUNGFISH_STATE"), *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	int length;
+
+	if (given && given[0] == '/')
+		length = snprintf(name, room_bytes, "%s", given);
+	else if (geteuid() == 0)
+		length = snprintf(name, room_bytes, "/var/lib/lungfish");
+	else if (state && state[0] == '/')
+		length = snprintf(name, room_bytes, "%s/lungfish", state);
+	else if (home && home[0] == '/')
+		length = snprintf(name, room_bytes, "%s/.local/state/lungfish", home);
+	else
+		return false;
+	return length > 0 && (size_t)length < room_bytes;
+}
+
+/* And those above it that are missing; what is there stays as it is. */
+static bool make_directories(char *name)
+{
+	for (char *slash = strchr(name + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(name, 0700) != 0 && errno != EEXIST)
+			return false;
+		*slash = '/';
+	}
+	return mkdir(name, 0700) == 0 || errno == EEXIST;
+}
+
+static enum lf_error refuse_errno(struct lf_message *message, const char *what, int number)
+{
+	enum lf_error error = lf_error_from_errno(number);
+
+	lf_message_set(message, "%.200s: %s: " REMEDY, what, lf_error_text(error));
+	return error;
+}
+
+enum lf_error lf_control_state_open(const char *path, const char *serial, int *fd, struct lf_message *message)
+{
+	char directory[PATH_MAX], name[32], machine[128];
+	struct lf_identity identity;
+	struct stat facts;
+	int directory_fd;
+
+	if (!directory_name(directory, sizeof(directory))) {
+		lf_message_set(message, "there is no HOME for it: " REMEDY);
+		return LF_E_NOT_FOUND;
+	}
+	if (!make_directories(directory))
+		return refuse_errno(message, directory, errno);
+	if (!lf_control_is_own_directory(directory)) {
+		lf_message_set(message, "%.200s: not a directory of yours alone: " REMEDY, directory);
+		return LF_E_PERMISSION;
+	}
+	directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (directory_fd < 0)
+		return refuse_errno(message, directory, errno);
+	lf_identity_machine(machine, sizeof(machine));
+	lf_identity_derive(machine, path, serial, &identity);
+	snprintf(name, sizeof(name), "3%015llx.state", (unsigned long long)identity.identifier);
+	*fd = openat(
+		directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+	close(directory_fd);
+	if (*fd < 0)
+		return refuse_errno(message, directory, errno);
+	if (fstat(*fd, &facts) == 0 && S_ISREG(facts.st_mode))
+		return LF_OK;
+	close(*fd);
+	lf_message_set(message, "%.200s/%s is no file: move it away", directory, name);
+	return LF_E_INVALID;
+}
+
+bool lf_control_state_take(int fd, struct lf_message *message)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int mode = fcntl(fd, F_GETFL);
+	struct stat facts;
+
+	if (mode < 0 || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) ||
+		(mode & (O_ACCMODE | O_APPEND | O_PATH)) != O_RDWR) {
+		lf_message_set(message, "no regular file, or not open for reading and writing");
+		return false;
+	}
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+		return true;
+	lf_message_set(message, "another adapter has it: disconnect the disk there");
+	return false;
+}
