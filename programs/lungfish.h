@@ -191,17 +191,22 @@ struct lf_answer {
 
 /* All that it says of itself. */
 struct lf_pages {
+	uint32_t type;               /* peripheral device type */
 	struct lf_answer vital[256]; /* VPD, by page code */
 	struct lf_answer mode, capacity, commands;
 };
 
 /* LF_EXIT_DONE, or the exit status after a report. object is for the report. */
 int lf_pages_read(const struct lf_command_line *line, struct lf_client *client, const char *object,
-	uint32_t number, struct lf_pages **pages);
+	const struct lf_control_device *device, struct lf_pages **pages);
 void lf_pages_free(struct lf_pages *pages);
 void lf_pages_show(const struct lf_pages *pages);
 /* Adds them to a device; NULL: they could not be asked for. */
 void lf_pages_json(const struct lf_pages *pages, struct json_object *device);
+
+#define LF_NO_ACTION 0xffff
+/* NULL: it has no name here. type: of the device. */
+const char *lf_command_name(uint8_t opcode, uint32_t service_action, uint32_t type);
 
 /* JSON: an object with "schema" in it; printing gives it back. */
 struct json_object *lf_json_new(void);

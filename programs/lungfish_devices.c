@@ -338,7 +338,7 @@ int lf_verb_show(const struct lf_command_line *line)
 	status = fetch_one(line, client, line->operands[0], &device);
 	/* One that is leaving answers no more. */
 	if (status == LF_EXIT_DONE && device.state != LF_CONTROL_OFFLINE)
-		status = lf_pages_read(line, client, line->operands[0], device.number, &pages);
+		status = lf_pages_read(line, client, line->operands[0], &device, &pages);
 	lf_session_close(client);
 	if (status != LF_EXIT_DONE)
 		return status;

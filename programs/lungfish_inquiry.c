@@ -89,17 +89,18 @@ static int ask_all_vital(const struct asker *asker, struct lf_pages *pages)
 }
 
 int lf_pages_read(const struct lf_command_line *line, struct lf_client *client, const char *object,
-	uint32_t number, struct lf_pages **read)
+	const struct lf_control_device *device, struct lf_pages **read)
 {
 	static const uint8_t mode_sense[10] = {0x5a, 0x08, 0x3f, 0, 0, 0, 0, ROOM_BYTES};
 	static const uint8_t read_capacity[16] = {0x9e, 0x10, [13] = 32};
 	static const uint8_t report_commands[12] = {0xa3, 0x0c, [8] = ROOM_BYTES};
-	struct asker asker = {line, client, object, number};
+	struct asker asker = {line, client, object, device->number};
 	struct lf_pages *pages = calloc(1, sizeof(*pages));
 	int status;
 
 	if (!pages)
 		return lf_report(line, NULL, "out of memory", LF_EXIT_FAILED);
+	pages->type = device->type;
 	status = ask_all_vital(&asker, pages);
 	if (status == LF_EXIT_DONE)
 		status = ask(&asker, mode_sense, sizeof(mode_sense), &pages->mode);

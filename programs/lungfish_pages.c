@@ -530,91 +530,12 @@ static uint32_t first_mode_page(const struct lf_answer *mode)
 
 /* ---- Supported commands ---- */
 
-#define NO_ACTION 0xffff
-
-static const struct {
-	uint8_t opcode;
-	uint16_t service_action;
-	const char *name;
-} command_names[] = {
-	{0x00, NO_ACTION, "TEST UNIT READY"},
-	{0x03, NO_ACTION, "REQUEST SENSE"},
-	{0x04, NO_ACTION, "FORMAT UNIT"},
-	{0x08, NO_ACTION, "READ (6)"},
-	{0x0a, NO_ACTION, "WRITE (6)"},
-	{0x12, NO_ACTION, "INQUIRY"},
-	{0x15, NO_ACTION, "MODE SELECT (6)"},
-	{0x1a, NO_ACTION, "MODE SENSE (6)"},
-	{0x1b, NO_ACTION, "START STOP UNIT"},
-	{0x1d, NO_ACTION, "SEND DIAGNOSTIC"},
-	{0x1e, NO_ACTION, "PREVENT ALLOW MEDIUM REMOVAL"},
-	{0x25, NO_ACTION, "READ CAPACITY (10)"},
-	{0x28, NO_ACTION, "READ (10)"},
-	{0x2a, NO_ACTION, "WRITE (10)"},
-	{0x2e, NO_ACTION, "WRITE AND VERIFY (10)"},
-	{0x2f, NO_ACTION, "VERIFY (10)"},
-	{0x34, NO_ACTION, "PRE-FETCH (10)"},
-	{0x35, NO_ACTION, "SYNCHRONIZE CACHE (10)"},
-	{0x37, NO_ACTION, "READ DEFECT DATA (10)"},
-	{0x3b, NO_ACTION, "WRITE BUFFER"},
-	{0x3c, NO_ACTION, "READ BUFFER"},
-	{0x41, NO_ACTION, "WRITE SAME (10)"},
-	{0x42, NO_ACTION, "UNMAP"},
-	{0x4d, NO_ACTION, "LOG SENSE"},
-	{0x55, NO_ACTION, "MODE SELECT (10)"},
-	{0x5a, NO_ACTION, "MODE SENSE (10)"},
-	{0x5e, 0x00, "PERSISTENT RESERVE IN, READ KEYS"},
-	{0x5e, 0x01, "PERSISTENT RESERVE IN, READ RESERVATION"},
-	{0x5e, 0x02, "PERSISTENT RESERVE IN, REPORT CAPABILITIES"},
-	{0x5e, 0x03, "PERSISTENT RESERVE IN, READ FULL STATUS"},
-	{0x5f, 0x00, "PERSISTENT RESERVE OUT, REGISTER"},
-	{0x5f, 0x01, "PERSISTENT RESERVE OUT, RESERVE"},
-	{0x5f, 0x02, "PERSISTENT RESERVE OUT, RELEASE"},
-	{0x5f, 0x03, "PERSISTENT RESERVE OUT, CLEAR"},
-	{0x5f, 0x04, "PERSISTENT RESERVE OUT, PREEMPT"},
-	{0x5f, 0x05, "PERSISTENT RESERVE OUT, PREEMPT AND ABORT"},
-	{0x5f, 0x06, "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY"},
-	{0x5f, 0x07, "PERSISTENT RESERVE OUT, REGISTER AND MOVE"},
-	{0x88, NO_ACTION, "READ (16)"},
-	{0x89, NO_ACTION, "COMPARE AND WRITE"},
-	{0x8a, NO_ACTION, "WRITE (16)"},
-	{0x8b, NO_ACTION, "ORWRITE (16)"},
-	{0x8e, NO_ACTION, "WRITE AND VERIFY (16)"},
-	{0x8f, NO_ACTION, "VERIFY (16)"},
-	{0x90, NO_ACTION, "PRE-FETCH (16)"},
-	{0x91, NO_ACTION, "SYNCHRONIZE CACHE (16)"},
-	{0x93, NO_ACTION, "WRITE SAME (16)"},
-	{0x9c, NO_ACTION, "WRITE ATOMIC (16)"},
-	{0x9e, 0x10, "READ CAPACITY (16)"},
-	{0x9e, 0x12, "GET LBA STATUS"},
-	{0xa0, NO_ACTION, "REPORT LUNS"},
-	{0xa3, 0x05, "REPORT IDENTIFYING INFORMATION"},
-	{0xa3, 0x0a, "REPORT TARGET PORT GROUPS"},
-	{0xa3, 0x0c, "REPORT SUPPORTED OPERATION CODES"},
-	{0xa3, 0x0d, "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS"},
-	{0xa3, 0x0f, "REPORT TIMESTAMP"},
-	{0xa8, NO_ACTION, "READ (12)"},
-	{0xaa, NO_ACTION, "WRITE (12)"},
-	{0xae, NO_ACTION, "WRITE AND VERIFY (12)"},
-	{0xaf, NO_ACTION, "VERIFY (12)"},
-	{0xb7, NO_ACTION, "READ DEFECT DATA (12)"},
-};
-
-static const char *name_command(uint8_t opcode, uint32_t service_action)
-{
-	for (uint32_t i = 0; i < lf_count_of(command_names); i++) {
-		if (command_names[i].opcode == opcode && command_names[i].service_action == service_action)
-			return command_names[i].name;
-	}
-	return NULL;
-}
-
 /* One descriptor, SPC-4 6.35.2. array: it is added there; NULL: a line. */
-static void put_command(struct json_object *array, const uint8_t *bytes)
+static void put_command(struct json_object *array, uint32_t type, const uint8_t *bytes)
 {
 	bool has_action = bytes[5] & 0x01;
-	uint32_t action = has_action ? lf_get_be16(bytes + 2) : NO_ACTION;
-	const char *name = name_command(bytes[0], action);
+	uint32_t action = has_action ? lf_get_be16(bytes + 2) : LF_NO_ACTION;
+	const char *name = lf_command_name(bytes[0], action, type);
 	struct json_object *object;
 	char code[12], action_code[8];
 
@@ -634,14 +555,14 @@ static void put_command(struct json_object *array, const uint8_t *bytes)
 }
 
 /* A timeouts descriptor stands behind those that say so (CTDP). */
-static void put_commands(struct json_object *array, const struct lf_answer *commands)
+static void put_commands(struct json_object *array, uint32_t type, const struct lf_answer *commands)
 {
 	uint32_t end = 4;
 
 	if (commands->length >= 4)
 		end = (uint32_t)lf_min(commands->length, 4 + (uint64_t)lf_get_be32(commands->bytes));
 	for (uint32_t at = 4; at + 8 <= end;) {
-		put_command(array, commands->bytes + at);
+		put_command(array, type, commands->bytes + at);
 		at += commands->bytes[at + 5] & 0x02 ? 20 : 8;
 	}
 }
@@ -702,7 +623,7 @@ void lf_pages_show(const struct lf_pages *pages)
 	}
 	if (pages->commands.readable) {
 		printf("%-10s Supported Operation Codes\n", "COMMANDS");
-		put_commands(NULL, &pages->commands);
+		put_commands(NULL, pages->type, &pages->commands);
 	} else {
 		print_unreadable("COMMANDS", "", &pages->commands);
 	}
@@ -757,7 +678,7 @@ void lf_pages_json(const struct lf_pages *pages, struct json_object *device)
 		pages && pages->capacity.readable ? json_fields(FIELDS(capacity), &pages->capacity) : NULL);
 	if (pages && pages->commands.readable) {
 		array = json_object_new_array();
-		put_commands(array, &pages->commands);
+		put_commands(array, pages->type, &pages->commands);
 	}
 	put_json(device, "commands", array);
 }
