@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* change.c: a medium comes, goes or grows while its device stays: insert, eject, resize. Linux. */
+/* change.c: a medium comes, goes or grows while its device stays: insert, eject, resize; and what else waits.
+ * Linux. */
 #include "control/device.h"
 
 #include <stdio.h>
@@ -316,5 +317,36 @@ enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_
 	begin(device, waiter);
 	device->change.resize = (struct lf_resize){.block_count = block_count, .done = resize_done};
 	lf_lu_resize(device->lu, &device->change.resize);
+	return LF_CONTROL_OK;
+}
+
+/* ---- reservations ---- */
+
+static void cleared(struct lf_post *done)
+{
+	struct lf_device_change *change = &posted(done)->change;
+
+	change->status = lf_control_status_of(change->clear.error);
+	if (change->clear.error != LF_OK)
+		lf_message_set(&change->message, "the state file cannot be written: %s: nothing changed",
+			lf_error_text(change->clear.error));
+	finish(done);
+}
+
+static void clear_done(struct lf_reservations_clear *clear)
+{
+	post(lf_container(clear, struct lf_device, change.clear), cleared);
+}
+
+enum lf_control_status lf_device_clear_reservations(
+	struct lf_device *device, struct lf_device_waiter *waiter, struct lf_message *message)
+{
+	enum lf_control_status status = check_idle(device, message);
+
+	if (status != LF_CONTROL_OK)
+		return status;
+	begin(device, waiter);
+	device->change.clear.done = clear_done;
+	lf_lu_reservations_clear(device->lu, &device->change.clear);
 	return LF_CONTROL_OK;
 }

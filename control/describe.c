@@ -5,6 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FAULT_NS UINT64_C(60000000000) /* how long a failure of the image is shown */
+
+struct lf_lu *lf_device_lu(struct lf_device *device)
+{
+	return device->lu;
+}
+
 /* A wildcard address is no place to connect to: this machine's own loopback is, for whoever reads the URL. */
 static void set_url(struct lf_control_device *record, const struct lf_control_edge *edge)
 {
@@ -24,13 +31,30 @@ static void set_url(struct lf_control_device *record, const struct lf_control_ed
 	lf_control_set_text(&record->url, url);
 }
 
+/* A failure a while ago was one of a time; a sync that failed stays one. */
+static bool is_failing(const struct lf_device *device)
+{
+	bool (*has_failed)(struct lf_store *) = device->devices->options.has_failed;
+	struct lf_lu_counters counters;
+
+	if (!device->medium.store)
+		return false;
+	if (has_failed && has_failed(device->medium.store))
+		return true;
+	lf_lu_count(device->lu, &counters);
+	return counters.last_error != LF_OK && counters.last_error_time_ns >= device->medium.since_ns &&
+	       lf_time_ns() - counters.last_error_time_ns < FAULT_NS;
+}
+
 static uint32_t state_of(const struct lf_device *device, const struct lf_lu_facts *facts)
 {
 	if (device->leaving)
 		return LF_CONTROL_OFFLINE;
 	if (device->change.runs)
 		return LF_CONTROL_IN_USE;
-	return facts->medium ? LF_CONTROL_READY : LF_CONTROL_EMPTY;
+	if (!facts->medium)
+		return LF_CONTROL_EMPTY;
+	return is_failing(device) ? LF_CONTROL_FAULT : LF_CONTROL_READY;
 }
 
 static uint32_t flags_of(const struct lf_device *device, const struct lf_lu_facts *facts)

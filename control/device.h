@@ -23,6 +23,7 @@ struct lf_device_medium {
 	uint64_t file_device, file_node; /* which file it is; of a block device, its number and 0 */
 	struct lf_store *store;
 	struct lf_store_info info;
+	uint64_t since_ns; /* when it was opened */
 	bool read_only;
 };
 
@@ -35,6 +36,7 @@ struct lf_device_change {
 	bool force, open_tray;
 	struct lf_medium_change medium;
 	struct lf_resize resize;
+	struct lf_reservations_clear clear;
 	struct lf_io flush;
 	struct lf_post post;
 	enum lf_control_status status;

@@ -29,6 +29,8 @@ struct lf_devices_options {
 	/* As lf_store_file_resize; NULL: no store can. */
 	enum lf_error (*resize)(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
 		uint64_t *block_count, struct lf_message *message);
+	/* Whether what was written may be lost: a store that says so never recovers. May be NULL. */
+	bool (*has_failed)(struct lf_store *store);
 	struct lf_control_edge edge;
 };
 
@@ -84,6 +86,13 @@ enum lf_control_status lf_device_eject(
 /* size_bytes 0: what the image has now. */
 enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_bytes,
 	struct lf_device_waiter *waiter, struct lf_message *message);
+
+/* Takes every registration and reservation off the unit. */
+enum lf_control_status lf_device_clear_reservations(
+	struct lf_device *device, struct lf_device_waiter *waiter, struct lf_message *message);
+
+/* For lf_lu_count and lf_lu_reservation; NULL: it is gone but for its store. */
+struct lf_lu *lf_device_lu(struct lf_device *device);
 
 /* Disconnects all, and takes no new ones. emptied runs once when the last is gone, perhaps from within. */
 void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context), void *context);

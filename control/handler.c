@@ -261,6 +261,16 @@ static void inquire(struct lf_call *call, const struct lf_control_inquire *reque
 		lf_call_fail(call, status_code, &message);
 }
 
+static void clear_reservations(struct lf_call *call, const struct lf_control_select *request)
+{
+	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
+	struct lf_message message = {""};
+
+	if (device)
+		begun(call, device, CHANGE_MS, lf_device_clear_reservations(device, &call->waiter, &message),
+			&message);
+}
+
 static void drop(struct lf_call *call, const struct lf_control_after *request)
 {
 	const struct lf_control_edge *edge = lf_devices_edge(call->handler->options.devices);
@@ -279,8 +289,6 @@ static void drop(struct lf_call *call, const struct lf_control_after *request)
 static void dispatch(struct lf_call *call, const union lf_control_request *request,
 	const int handles[LF_CONTROL_HANDLES_MAX])
 {
-	struct lf_message message;
-
 	switch (request->header.command) {
 	case LF_CONTROL_IDENTIFY:
 		lf_facts_identify(call);
@@ -315,12 +323,17 @@ static void dispatch(struct lf_call *call, const union lf_control_request *reque
 	case LF_CONTROL_DROP:
 		drop(call, &request->after);
 		break;
-	case LF_CONTROL_STATUS:
-		lf_facts_status(call);
+	case LF_CONTROL_STATS:
+		lf_facts_stats(call, &request->select);
 		break;
-	default:
-		lf_message_set(&message, "command %u is not supported by this release", call->command);
-		lf_call_fail(call, LF_CONTROL_UNSUPPORTED, &message);
+	case LF_CONTROL_RESERVATION:
+		lf_facts_reservation(call, &request->select);
+		break;
+	case LF_CONTROL_RESERVATION_CLEAR:
+		clear_reservations(call, &request->select);
+		break;
+	default: /* the codec knows no other */
+		lf_facts_status(call);
 		break;
 	}
 }

@@ -190,8 +190,7 @@ static const struct lf_field session_fields[] = {
 	NUMBER64(lf_control_session, out_bytes),
 	FLAGS32(lf_control_session, flags,
 		LF_CONTROL_SESSION_HEADER_DIGEST | LF_CONTROL_SESSION_DATA_DIGEST | LF_CONTROL_SESSION_CHAP |
-			LF_CONTROL_SESSION_MUTUAL | LF_CONTROL_SESSION_DISCOVERY),
-	NUMBER32(lf_control_session, in_flight),
+			LF_CONTROL_SESSION_DISCOVERY),
 	NUMBER16(lf_control_session, tag),
 	ZERO(lf_control_session, reserved),
 	TEXT(lf_control_session, initiator),

@@ -129,6 +129,7 @@ enum lf_control_status lf_device_open_store(struct lf_device *device,
 
 	error = device->devices->options.store_ops->open(&source, &medium->store, &medium->info, message);
 	lf_device_drop_path(message, medium->path);
+	medium->since_ns = lf_time_ns();
 	if (error == LF_OK)
 		medium->read_only = medium->read_only || medium->info.read_only;
 	return lf_control_status_of(error);

@@ -275,18 +275,16 @@ enum lf_control_session_flags {
 	LF_CONTROL_SESSION_HEADER_DIGEST = 1,
 	LF_CONTROL_SESSION_DATA_DIGEST = 2,
 	LF_CONTROL_SESSION_CHAP = 4,
-	LF_CONTROL_SESSION_MUTUAL = 8,
-	LF_CONTROL_SESSION_DISCOVERY = 16,
+	LF_CONTROL_SESSION_DISCOVERY = 8,
 };
 
 struct lf_control_session {
 	uint64_t number; /* never given again while the adapter runs */
 	uint64_t age_ns;
-	uint64_t commands, in_bytes, out_bytes; /* in: to the initiator */
+	uint64_t commands, in_bytes, out_bytes; /* on the wire; in: from the initiator */
 	uint32_t flags;                         /* enum lf_control_session_flags */
-	uint32_t in_flight;
-	uint16_t tag; /* of the portal group */
-	uint16_t reserved[3];
+	uint16_t tag;                           /* of the portal group */
+	uint16_t reserved[5];
 	LF_CONTROL_TEXT(230) initiator;
 	LF_CONTROL_TEXT(70) address;
 	LF_CONTROL_TEXT(230) target;
@@ -296,7 +294,10 @@ struct lf_control_session {
 #define LF_CONTROL_PAGE_SESSIONS_MAX                                                                         \
 	((LF_CONTROL_MESSAGE_MAX - sizeof(struct lf_control_page)) / sizeof(struct lf_control_session))
 
-/* Counters since the unit came, by name: a release may have more of them than another. */
+/*
+ * Counters since the unit came, by name: a release may have more of them than another. Of the names that end
+ * in _latency_N it is how many commands took less than 2^N microseconds, and no less than 2^(N-1).
+ */
 struct lf_control_stats {
 	struct lf_control_header header;
 	uint32_t number; /* the device's */
@@ -380,7 +381,7 @@ LF_CONTROL_PLACE(lf_control_inquiry, sense, 22);
 LF_CONTROL_PLACE(lf_control_inquiry, reserved, 276);
 LF_CONTROL_LAYOUT(lf_control_session, 640);
 LF_CONTROL_PLACE(lf_control_session, flags, 40);
-LF_CONTROL_PLACE(lf_control_session, tag, 48);
+LF_CONTROL_PLACE(lf_control_session, tag, 44);
 LF_CONTROL_PLACE(lf_control_session, initiator, 56);
 LF_CONTROL_PLACE(lf_control_session, address, 288);
 LF_CONTROL_PLACE(lf_control_session, target, 360);

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names and arguments come from outside: a line stays one line, and a terminal is not steered. */
-static void print_clean(FILE *out, const char *text)
+void lf_print_clean(FILE *out, const char *text)
 {
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
@@ -51,10 +50,10 @@ int lf_report(const struct lf_command_line *line, const char *object, const char
 	if (verb)
 		fprintf(stderr, "%s: ", verb);
 	if (object) {
-		print_clean(stderr, object);
+		lf_print_clean(stderr, object);
 		fprintf(stderr, ": ");
 	}
-	print_clean(stderr, message);
+	lf_print_clean(stderr, message);
 	fputc('\n', stderr);
 	return status;
 }
@@ -66,9 +65,9 @@ void lf_warn(const struct lf_command_line *line, const char *object, const char 
 	if (line->quiet || line->json)
 		return;
 	fprintf(stderr, "lungfish: %s: ", lf_verb_name(line->verb, name, sizeof(name)));
-	print_clean(stderr, object);
+	lf_print_clean(stderr, object);
 	fprintf(stderr, ": warning: %s: ", message);
-	print_clean(stderr, why);
+	lf_print_clean(stderr, why);
 	fputc('\n', stderr);
 }
 
@@ -83,7 +82,7 @@ void lf_talk(const struct lf_command_line *line, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, values);
 	va_end(values);
 	fprintf(stderr, "lungfish: ");
-	print_clean(stderr, text);
+	lf_print_clean(stderr, text);
 	fputc('\n', stderr);
 }
 

@@ -34,7 +34,8 @@ struct lf_command_line {
 	const struct lf_verb *verb;
 	const char *group; /* the first word of a verb of two */
 	bool json, no_headings, raw, bytes, quiet, verbose, all_columns, all, force, help, version;
-	bool no_state;
+	bool no_state, histogram;
+	uint32_t interval_s, count; /* of stats; 0: once, and without end */
 	const char *columns;
 	const char *socket;
 	char **operands; /* of argv */
@@ -87,6 +88,8 @@ const char *lf_verb_name(const struct lf_verb *verb, char *text, size_t room_byt
 
 /* "lungfish: verb: object: message" on stderr, or as JSON; object may be NULL. Returns status. */
 int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status);
+/* A line stays one line, and a terminal is not steered. */
+void lf_print_clean(FILE *out, const char *text);
 int lf_exit_of_error(enum lf_error error);
 int lf_exit_of_status(enum lf_control_status status);
 /* "lungfish: verb: object: warning: message: why" on stderr, if that is not for machines or to be silent. */
@@ -116,6 +119,9 @@ int lf_output_end(const struct lf_command_line *line, int status);
 int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
 	const char *name, struct lf_control_device *device);
 
+/* The IDs of all devices: an array of texts in one piece of memory, freed by free. */
+int lf_all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_count);
+
 /* The ID as typed, and as a path when it is one here. LF_CONTROL_TEXTs of one size. */
 int lf_fill_id(const struct lf_command_line *line, const char *typed, struct lf_control_select *select);
 
@@ -137,6 +143,9 @@ int lf_verb_eject(const struct lf_command_line *line);
 int lf_verb_resize(const struct lf_command_line *line);
 int lf_verb_session_list(const struct lf_command_line *line);
 int lf_verb_session_drop(const struct lf_command_line *line);
+int lf_verb_stats(const struct lf_command_line *line);
+int lf_verb_reserve_show(const struct lf_command_line *line);
+int lf_verb_reserve_clear(const struct lf_command_line *line);
 int lf_verb_completion(const struct lf_command_line *line);
 int lf_verb_status(const struct lf_command_line *line);
 int lf_verb_identify(const struct lf_command_line *line);
@@ -207,6 +216,18 @@ void lf_pages_json(const struct lf_pages *pages, struct json_object *device);
 #define LF_NO_ACTION 0xffff
 /* NULL: it has no name here. type: of the device. */
 const char *lf_command_name(uint8_t opcode, uint32_t service_action, uint32_t type);
+
+/* What a device has counted, at one time; freed by free. before may be NULL: all since the unit came. */
+struct lf_sample;
+int lf_sample_read(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_sample **sample);
+void lf_sample_show(const struct lf_sample *sample);
+struct json_object *lf_json_counters(const struct lf_sample *now, const struct lf_sample *before);
+
+int lf_reservation_read(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_reservation *reservation);
+void lf_reservation_show(const struct lf_control_reservation *reservation);
+struct json_object *lf_json_reservation(const struct lf_control_reservation *reservation);
 
 /* JSON: an object with "schema" in it; printing gives it back. */
 struct json_object *lf_json_new(void);

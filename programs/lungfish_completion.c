@@ -40,8 +40,11 @@ static const char helpers[] =
 	"			[[ $option == --socket ]] && given=$word\n"
 	"			option=\n"
 	"		elif [[ $word == -- && $verb == run ]]; then\n"
-	"			COMPREPLY=($(compgen -c -- \"$current\"))\n"
-	"			((at + 1 == COMP_CWORD)) || _lungfish_files\n"
+	"			if ((at + 1 < COMP_CWORD)); then\n"
+	"				_lungfish_files\n"
+	"			else\n"
+	"				_lungfish_offer < <(compgen -c -- \"$current\")\n"
+	"			fi\n"
 	"			return\n"
 	"		elif [[ $word == -* ]]; then\n"
 	"			case $word in\n";

@@ -226,8 +226,7 @@ static void disconnect_some(const struct lf_command_line *line, char **ids, uint
 	}
 }
 
-/* The IDs of all devices, for --all: an array of texts in one piece of memory. */
-static int all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_count)
+int lf_all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_count)
 {
 	struct devices devices = {0};
 	struct lf_client *client;
@@ -261,7 +260,7 @@ int lf_verb_disconnect(const struct lf_command_line *line)
 	int status = LF_EXIT_DONE;
 
 	if (line->all) {
-		status = all_ids(line, &every, &id_count);
+		status = lf_all_ids(line, &every, &id_count);
 		ids = every;
 	}
 	for (uint32_t at = 0; status == LF_EXIT_DONE && at < id_count; at += DEPARTURES_AT_ONCE) {
@@ -317,18 +316,43 @@ int lf_verb_list(const struct lf_command_line *line)
 	return status;
 }
 
-static void show_json(const struct lf_control_device *device, const struct lf_pages *pages)
+/* What show tells of a device that is there; of one that is leaving there is no more. */
+struct details {
+	struct lf_pages *pages;
+	struct lf_sample *sample;
+	struct lf_control_reservation reservation;
+};
+
+static int read_details(const struct lf_command_line *line, struct lf_client *client,
+	const struct lf_control_device *device, struct details *details)
+{
+	const char *id = line->operands[0];
+	int status = lf_pages_read(line, client, id, device, &details->pages);
+
+	if (status == LF_EXIT_DONE)
+		status = lf_sample_read(line, client, id, &details->sample);
+	if (status == LF_EXIT_DONE)
+		status = lf_reservation_read(line, client, id, &details->reservation);
+	return status;
+}
+
+static void show_json(const struct lf_control_device *device, const struct details *details)
 {
 	struct json_object *root = lf_json_devices(device, 1);
+	struct json_object *object = json_object_array_get_idx(json_object_object_get(root, "devices"), 0);
+	bool there = details->sample != NULL;
 
-	lf_pages_json(pages, json_object_array_get_idx(json_object_object_get(root, "devices"), 0));
+	json_object_object_add(object, "counters", there ? lf_json_counters(details->sample, NULL) : NULL);
+	json_object_object_add(
+		object, "reservation", there ? lf_json_reservation(&details->reservation) : NULL);
+	lf_pages_json(details->pages, object);
 	lf_json_print(stdout, root);
 }
 
 int lf_verb_show(const struct lf_command_line *line)
 {
 	struct lf_control_device device;
-	struct lf_pages *pages = NULL;
+	struct details details = {0};
 	struct lf_client *client;
 	int status;
 
@@ -336,19 +360,20 @@ int lf_verb_show(const struct lf_command_line *line)
 	if (!client)
 		return status;
 	status = fetch_one(line, client, line->operands[0], &device);
-	/* One that is leaving answers no more. */
 	if (status == LF_EXIT_DONE && device.state != LF_CONTROL_OFFLINE)
-		status = lf_pages_read(line, client, line->operands[0], &device, &pages);
+		status = read_details(line, client, &device, &details);
 	lf_session_close(client);
-	if (status != LF_EXIT_DONE)
-		return status;
-	if (line->json) {
-		show_json(&device, pages);
-	} else {
+	if (status == LF_EXIT_DONE && line->json) {
+		show_json(&device, &details);
+	} else if (status == LF_EXIT_DONE) {
 		lf_columns_show(line, &lf_device_table, &device);
-		if (pages)
-			lf_pages_show(pages);
+		if (details.sample) {
+			lf_reservation_show(&details.reservation);
+			lf_sample_show(details.sample);
+			lf_pages_show(details.pages);
+		}
 	}
-	lf_pages_free(pages);
-	return lf_output_end(line, status);
+	lf_pages_free(details.pages);
+	free(details.sample);
+	return status == LF_EXIT_DONE ? lf_output_end(line, status) : status;
 }

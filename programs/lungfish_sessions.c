@@ -55,9 +55,7 @@ static const char *digests(const struct lf_control_session *session)
 
 static const char *auth(const struct lf_control_session *session)
 {
-	return session->flags & LF_CONTROL_SESSION_MUTUAL ? "mutual"
-	       : session->flags & LF_CONTROL_SESSION_CHAP ? "chap"
-							  : "";
+	return session->flags & LF_CONTROL_SESSION_CHAP ? "chap" : "";
 }
 
 PUT(digests)
@@ -96,12 +94,6 @@ PUT(age)
 	snprintf(cell, LF_CELL_MAX, "%llu:%02llu:%02llu", age_s / 3600, age_s / 60 % 60, age_s % 60);
 }
 
-PUT(in_flight)
-{
-	(void)line;
-	lf_cell_number(cell, session->in_flight);
-}
-
 PUT(user)
 {
 	(void)line;
@@ -119,7 +111,6 @@ static const struct lf_column columns[] = {
 	{"IN", true, true, put_in},
 	{"OUT", true, true, put_out},
 	{"AGE", true, true, put_age},
-	{"IN-FLIGHT", true, false, put_in_flight},
 	{"USER", false, false, put_user},
 };
 
@@ -140,7 +131,6 @@ static struct json_object *json_session(const struct lf_control_session *session
 	lf_json_text(object, "auth", auth(session));
 	lf_json_text(object, "user", session->user.bytes);
 	lf_json_number(object, "commands", session->commands);
-	lf_json_number(object, "in_flight", session->in_flight);
 	lf_json_number(object, "in_bytes", session->in_bytes);
 	lf_json_number(object, "out_bytes", session->out_bytes);
 	lf_json_number(object, "age_ms", session->age_ns / NS_IN_MS);

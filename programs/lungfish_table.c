@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define CDROM 5 /* peripheral device type */
+#define CDROM     5     /* peripheral device type */
+#define COUNT_MAX 86400 /* of seconds, and of times */
 
 enum {
 	CONNECT = 1,
@@ -22,6 +23,9 @@ enum {
 	SESSION_LIST = 1 << 11,
 	SESSION_DROP = 1 << 12,
 	COMPLETION = 1 << 13,
+	STATS = 1 << 14,
+	RESERVE_SHOW = 1 << 15,
+	RESERVE_CLEAR = 1 << 16,
 	EVERY = LF_VERB_EVERY, /* known to all, also before the verb */
 };
 
@@ -60,6 +64,15 @@ static const struct lf_verb verbs[] = {
 		"an ID is missing: lungfish session list shows them",
 		"end sessions; their initiators may come again", "lungfish session drop 3",
 		lf_verb_session_drop},
+	{"stats", NULL, STATS, 0, ANY, DEVICE, DEVICE, "[ID...]", NULL,
+		"show what devices have counted, or count by the second", "lungfish stats --interval 1",
+		lf_verb_stats},
+	{"reserve", "show", RESERVE_SHOW, 1, 1, DEVICE, OTHER, "ID", NO_ID,
+		"show by what initiators keep each other out", "lungfish reserve show disk",
+		lf_verb_reserve_show},
+	{"reserve", "clear", RESERVE_CLEAR, 1, 1, DEVICE, OTHER, "ID", NO_ID,
+		"take all registrations and reservations off a device", "lungfish reserve clear disk",
+		lf_verb_reserve_clear},
 	{"identify", NULL, IDENTIFY, 0, 0, OTHER, OTHER, "", NULL, "say which adapter answers",
 		"lungfish identify", lf_verb_identify},
 	{"status", NULL, STATUS, 0, 0, OTHER, OTHER, "", NULL,
@@ -80,9 +93,12 @@ enum option_id {
 	OPTION_BLOCK_SIZE,
 	OPTION_BYTES,
 	OPTION_CDROM,
+	OPTION_COUNT,
 	OPTION_CREATE,
 	OPTION_FORCE,
 	OPTION_HELP,
+	OPTION_HISTOGRAM,
+	OPTION_INTERVAL,
 	OPTION_JSON,
 	OPTION_LUN,
 	OPTION_NO_HEADINGS,
@@ -130,12 +146,16 @@ static const struct lf_option options[] = {
 	{OPTION_ALL, 0, "all", NULL, DISCONNECT, "every device"},
 	{OPTION_FORCE, 0, "force", NULL, DISCONNECT, "do not wait: what is in flight ends by itself"},
 	{OPTION_FORCE, 0, "force", NULL, INSERT | EJECT, "also when an initiator has locked the medium in"},
-	{OPTION_OUTPUT, 'o', "output", "COLUMNS", LIST | SESSION_LIST,
+	{OPTION_OUTPUT, 'o', "output", "COLUMNS", LIST | SESSION_LIST | STATS,
 		"these columns, with commas between them"},
-	{OPTION_OUTPUT_ALL, 'O', "output-all", NULL, LIST | SESSION_LIST, "all columns"},
-	{OPTION_NO_HEADINGS, 'n', "noheadings", NULL, LIST | SESSION_LIST, "no line of headings"},
-	{OPTION_RAW, 'r', "raw", NULL, LIST | SESSION_LIST, "one space between columns, others as \\x20"},
-	{OPTION_BYTES, 'b', "bytes", NULL, LIST | SHOW | RESIZE | SESSION_LIST, "sizes in bytes"},
+	{OPTION_OUTPUT_ALL, 'O', "output-all", NULL, LIST | SESSION_LIST | STATS, "all columns"},
+	{OPTION_NO_HEADINGS, 'n', "noheadings", NULL, LIST | SESSION_LIST | STATS, "no line of headings"},
+	{OPTION_RAW, 'r', "raw", NULL, LIST | SESSION_LIST | STATS,
+		"one space between columns, others as \\x20"},
+	{OPTION_BYTES, 'b', "bytes", NULL, LIST | SHOW | RESIZE | SESSION_LIST | STATS, "sizes in bytes"},
+	{OPTION_INTERVAL, 0, "interval", "SECONDS", STATS, "again and again, what came in between"},
+	{OPTION_COUNT, 0, "count", "N", STATS, "so many intervals; else until interrupted"},
+	{OPTION_HISTOGRAM, 0, "histogram", NULL, STATS, "how long commands took"},
 	{OPTION_JSON, 'J', "json", NULL, EVERY, "output and errors as JSON"},
 	{OPTION_QUIET, 'q', "quiet", NULL, EVERY, "say nothing but errors on stderr"},
 	{OPTION_VERBOSE, 'v', "verbose", NULL, EVERY, "say more on stderr"},
@@ -243,6 +263,16 @@ static int take_u32(const struct lf_command_line *line, const char *option, cons
 	return LF_EXIT_DONE;
 }
 
+static int take_count(const struct lf_command_line *line, const char *option, const char *value, uint32_t *to)
+{
+	uint64_t number;
+
+	if (!lf_control_parse_number(value, COUNT_MAX, &number) || number == 0)
+		return usage(line, option, "it is a number from 1 to 86400");
+	*to = (uint32_t)number;
+	return LF_EXIT_DONE;
+}
+
 static int take_rotation(struct lf_command_line *line, const char *value)
 {
 	uint64_t rpm = 1;
@@ -341,6 +371,13 @@ static int take_option(struct lf_command_line *line, int option, const char *val
 	case OPTION_HELP:
 		line->help = true;
 		break;
+	case OPTION_HISTOGRAM:
+		line->histogram = true;
+		break;
+	case OPTION_INTERVAL:
+		return take_count(line, "--interval", value, &line->interval_s);
+	case OPTION_COUNT:
+		return take_count(line, "--count", value, &line->count);
 	case OPTION_JSON:
 		line->json = true;
 		break;
@@ -425,6 +462,8 @@ static int check(const struct lf_command_line *line)
 		return usage(line, "--all", "it goes without an ID: leave one of them out");
 	if (verb->bit == RUN && status == LF_EXIT_DONE && (!line->command || !line->command[0]))
 		return usage(line, NULL, "a command is missing: it stands behind --");
+	if (verb->bit == STATS && line->count != 0 && line->interval_s == 0)
+		return usage(line, "--count", "it counts intervals: add --interval SECONDS");
 	return status;
 }
 

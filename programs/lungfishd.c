@@ -78,6 +78,38 @@ static uint32_t edge_session_count(void *context)
 	return lf_iscsi_session_count(daemon->iscsi);
 }
 
+static bool edge_session_next(void *context, uint64_t after, struct lf_control_session *session)
+{
+	struct daemon *daemon = context;
+	struct lf_iscsi_session_facts facts;
+
+	if (!lf_iscsi_session_next(daemon->iscsi, after, &facts))
+		return false;
+	memset(session, 0, sizeof(*session));
+	session->number = facts.id;
+	session->age_ns = lf_time_ns() - facts.since_ns;
+	session->commands = facts.commands;
+	session->in_bytes = facts.bytes_in;
+	session->out_bytes = facts.bytes_out;
+	session->flags = (facts.header_digest ? LF_CONTROL_SESSION_HEADER_DIGEST : 0u) |
+			 (facts.data_digest ? LF_CONTROL_SESSION_DATA_DIGEST : 0u) |
+			 (facts.user[0] ? LF_CONTROL_SESSION_CHAP : 0u) |
+			 (facts.discovery ? LF_CONTROL_SESSION_DISCOVERY : 0u);
+	session->tag = facts.portal_group;
+	lf_control_set_text(&session->initiator, facts.initiator);
+	lf_control_set_text(&session->address, facts.address);
+	lf_control_set_text(&session->target, daemon->iqn);
+	lf_control_set_text(&session->user, facts.user);
+	return true;
+}
+
+static bool edge_session_drop(void *context, uint64_t number)
+{
+	struct daemon *daemon = context;
+
+	return lf_iscsi_session_drop(daemon->iscsi, number);
+}
+
 /* ---- The way up ---- */
 
 static void raise_limits(void)
@@ -255,10 +287,13 @@ static bool make_control(struct daemon *daemon)
 		.loop = daemon->loops[0],
 		.store_ops = &lf_store_file_ops,
 		.resize = lf_store_file_resize,
+		.has_failed = lf_store_file_has_failed,
 		.edge = {.iqn = daemon->iqn,
 			.context = daemon,
 			.portal = edge_portal,
-			.session_count = edge_session_count},
+			.session_count = edge_session_count,
+			.session_next = edge_session_next,
+			.session_drop = edge_session_drop},
 	};
 	struct lf_server_options server = {
 		.handler = &daemon->handler, .loop = daemon->loops[0], .socket_path = daemon->options.socket};

@@ -84,3 +84,13 @@ void lf_file_sync_end(struct lf_io *leader)
 			io->done(io);
 	}
 }
+
+bool lf_store_file_has_failed(struct lf_store *store)
+{
+	bool failed;
+
+	pthread_mutex_lock(&store->sync_lock);
+	failed = store->sync_failed;
+	pthread_mutex_unlock(&store->sync_lock);
+	return failed;
+}

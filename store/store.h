@@ -40,6 +40,9 @@ void lf_store_file_quiesce(void);
 enum lf_error lf_store_file_resize(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
 	uint64_t *block_count, struct lf_message *message);
 
+/* A sync has failed, so that what was written may be lost: nothing is stable any more. Any thread. */
+bool lf_store_file_has_failed(struct lf_store *store);
+
 /* What LF_OP_SAVE may carry at most. */
 #define LF_STATE_MAX_BYTES 65536u
 

@@ -12,27 +12,18 @@ import sys
 import threading
 
 import harness
-from harness import (BUSY, DONE, FAILED, NO_ADAPTER, NOT_FOUND, PERMISSION, SOME_FAILED, USAGE, Daemon, Skip, run,
-                     sparse)
+from harness import (BUSY, DONE, FAILED, NO_ADAPTER, NOT_FOUND, PERMISSION, SOME_FAILED, USAGE, Daemon, Skip, refused,
+                     run, sparse)
 
 MIB = 1 << 20
 KEYS = ("id number address lun type size block_size physical_size read_only removable state image iscsi_url sessions "
         "serial naa vendor product device").split()
 
 
-def refused(answer, status, *words):
-    assert answer.status == status, "status %d, not %d: %s" % (answer.status, status, answer.err)
-    assert answer.out == "", answer.out
-    lines = answer.err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("lungfish: "), answer.err
-    for word in words:
-        assert word in lines[0], "%r is not in %r" % (word, lines[0])
-
-
 def usage_errors_are_told(scratch):
     for arguments in ([], ["frobnicate"], ["connect"], ["connect", "a", "b", "c"], ["disconnect"], ["show"],
                       ["show", "a", "b"], ["list", "--nonsense"], ["list", "--socket"], ["list", "--json=1"],
-                      ["status", "x"], ["disconnect", "--all", "x"], ["connect", "a", "--create", "1.5G"],
+                      ["status", "x"], ["disconnect", "--all", "x"], ["stats", "--count", "2"], ["stats", "--interval", "0"], ["connect", "a", "--create", "1.5G"],
                       ["connect", "a", "--create", "0"], ["connect", "a", "--lun", "x"], ["list", "--read-only"],
                       ["connect", "a", "--rotation", "7"], ["connect", "a", "--block-size", "x"], ["list", "-x"]):
         refused(run(*arguments), USAGE)
@@ -41,7 +32,7 @@ def usage_errors_are_told(scratch):
 def help_names_every_verb_with_an_example(scratch):
     answer = run("help")
     assert answer.status == DONE
-    for verb in "connect disconnect list show identify status run".split():
+    for verb in "connect disconnect list show insert eject resize stats identify status run".split():
         assert "\n  %s " % verb in answer.out
         for way in (["help", verb], [verb, "--help"], [verb, "-h"]):
             own = run(*way)
@@ -183,6 +174,13 @@ def a_unit_that_talks_rubbish_breaks_nothing(scratch):
                     status = rubbish.choice((0, 0, 0, 2))
                     sense = bytes(rubbish.randrange(256) for _ in range(rubbish.choice((0, 1, 4, 18))))
                     body = struct.pack("<IHH", len(data), status, len(sense)) + sense.ljust(252, b"\0") + bytes(4) + data
+                elif request[6] == harness.STATS:
+                    name = bytes(rubbish.randrange(0x20, 0x7f) for _ in range(rubbish.randrange(46)))
+                    body = struct.pack("<IIQ", 1, 1, rubbish.randrange(1 << 60)) + harness.text(b"x", 62) + \
+                        struct.pack("<QII", rubbish.randrange(1 << 63), 0, 0) + harness.text(name, 46)
+                elif request[6] == harness.RESERVATION:
+                    body = struct.pack("<QIIIH", rubbish.randrange(1 << 60), 1, rubbish.randrange(4), 5,
+                                       rubbish.randrange(16)) + harness.text(b"\x1b[2J", 256)
                 peer.send(harness.header(request[6], 16 + len(body)) + body)
 
     with listener:

@@ -21,7 +21,8 @@ WAIT_S = 60
 
 DONE, FAILED, USAGE, NOT_FOUND, BUSY, PERMISSION, NO_ADAPTER, SOME_FAILED, TIMED_OUT, UNSUPPORTED = range(10)
 
-IDENTIFY, CONNECT, DISCONNECT, LIST, SHOW, STATUS, INQUIRE = range(1, 8)
+(IDENTIFY, CONNECT, DISCONNECT, LIST, SHOW, STATUS, INQUIRE, INSERT, EJECT, RESIZE, SESSIONS, DROP, STATS,
+ RESERVATION, RESERVATION_CLEAR) = range(1, 16)
 
 if "LUNGFISH_STATE" not in os.environ:
     # By hand: state files of tests are nobody's.
@@ -192,6 +193,19 @@ def reply_of(data):
     magic, version, command, size, status = struct.unpack_from("<4sHHII", data)
     assert magic == b"LFSH" and size == len(data), "no reply: %r" % data[:32]
     return version, command, status
+
+
+def device(daemon, name):
+    return daemon.must("show", name, "-J").json()["devices"][0]
+
+
+def refused(answer, status, *words):
+    assert answer.status == status, "status %d, not %d: %s" % (answer.status, status, answer.err)
+    assert answer.out == "", answer.out
+    lines = answer.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("lungfish: "), answer.err
+    for word in words:
+        assert word in lines[0], "%r is not in %r" % (word, lines[0])
 
 
 def main(cases):

@@ -8,7 +8,7 @@ import struct
 import sys
 
 import harness
-from harness import BUSY, DONE, FAILED, NOT_FOUND, UNSUPPORTED, USAGE, Daemon, sparse
+from harness import BUSY, DONE, FAILED, NOT_FOUND, UNSUPPORTED, USAGE, Daemon, device, refused, sparse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import iscsi_raw as raw  # noqa: E402
@@ -17,19 +17,6 @@ MIB = 1 << 20
 NOT_READY, ATTENTION = 2, 6
 PREVENT, START_STOP = 0x1e, 0x1b
 REGISTER, RESERVE_OUT = 0, 1
-
-
-def refused(answer, status, *words):
-    assert answer.status == status, "status %d, not %d: %s" % (answer.status, status, answer.err)
-    assert answer.out == "", answer.out
-    lines = answer.err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("lungfish: "), answer.err
-    for word in words:
-        assert word in lines[0], "%r is not in %r" % (word, lines[0])
-
-
-def device(daemon, name):
-    return daemon.must("show", name, "-J").json()["devices"][0]
 
 
 def initiator(daemon, isid=1):
