@@ -8,8 +8,6 @@
  */
 #define CD_SECTORS_MAX  360000u
 #define DVD_SECTORS_MAX 4173824u
-/* LBAs have 32 bits here, and those of the pregap are negative. */
-#define SECTORS_MAX (UINT32_MAX - LF_DISC_PREGAP)
 
 #define FRAMES_PER_SECOND 75u
 #define SECONDS           60u
@@ -26,7 +24,7 @@ enum lf_error lf_disc_check(const struct lf_store_info *info, struct lf_message 
 			LF_SECTOR_BYTES);
 		return LF_E_INVALID;
 	}
-	if (info->block_count > SECTORS_MAX) {
+	if (info->block_count > LF_DISC_SECTORS_MAX) {
 		lf_message_set(message, "too large for a disc: 8 TiB are possible: connect it as a disk");
 		return LF_E_RANGE;
 	}
@@ -38,7 +36,7 @@ void lf_disc_from_image(struct lf_disc *disc, const struct lf_store_info *info)
 	memset(disc, 0, sizeof(*disc));
 	if (info == NULL)
 		return;
-	lf_assert(info->block_size == LF_SECTOR_BYTES && info->block_count <= SECTORS_MAX);
+	lf_assert(info->block_size == LF_SECTOR_BYTES && info->block_count <= LF_DISC_SECTORS_MAX);
 	disc->leadout = (uint32_t)info->block_count;
 	disc->profile = disc->leadout <= CD_SECTORS_MAX    ? LF_PROFILE_CD_ROM
 			: disc->leadout <= DVD_SECTORS_MAX ? LF_PROFILE_DVD_ROM

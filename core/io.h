@@ -64,6 +64,7 @@ struct lf_source {
 	lf_handle handle, state_handle; /* the store owns them from a successful open to close */
 	uint32_t block_size;            /* as the operator wants it; 0: the store's choice */
 	uint32_t physical_block_size;   /* likewise */
+	uint64_t block_count_max;       /* more are refused; 0: as many as there may be */
 	bool read_only;
 	bool no_unmap;
 };

@@ -128,6 +128,13 @@ static enum lf_error examine_size(const struct lf_source *source, struct lf_stor
 			block == DISC_BLOCK ? "; or is a part of it missing?" : ", or another --block-size");
 		return LF_E_INVALID;
 	}
+	if (source->block_count_max && size / block > source->block_count_max) {
+		lf_message_set(message,
+			"%s: too large: %" PRIu64 " blocks of %" PRIu64
+			" bytes are possible: connect it as a disk",
+			lf_file_shown(source->path), source->block_count_max, block);
+		return LF_E_RANGE;
+	}
 	info->block_count = size / block;
 	return LF_OK;
 }

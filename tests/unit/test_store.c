@@ -537,7 +537,8 @@ static enum lf_error try_open(int fd, struct lf_source source, struct lf_message
 TEST(what_is_no_image_is_refused_with_a_remedy)
 {
 	const struct lf_source plain = {0}, blocks_of_4k = {.block_size = 4096},
-			       blocks_of_2k = {.block_size = 2048}, odd = {.block_size = 520},
+			       blocks_of_2k = {.block_size = 2048}, few_blocks = {.block_count_max = 20},
+			       odd = {.block_size = 520},
 			       small_physical = {.block_size = 4096, .physical_block_size = 512};
 	struct lf_message message;
 	struct bed bed;
@@ -562,6 +563,9 @@ TEST(what_is_no_image_is_refused_with_a_remedy)
 	CHECK_STR(message.text,
 		"disk.img: its 10752 bytes are no multiple of the block size 2048: truncate -s 12288 "
 		"FILE; or is a part of it missing?");
+	CHECK_EQ(try_open(open(bed.path, O_RDONLY), few_blocks, &message), LF_E_RANGE);
+	CHECK_STR(message.text,
+		"disk.img: too large: 20 blocks of 512 bytes are possible: connect it as a disk");
 	CHECK_EQ(try_open(open(bed.path, O_RDWR), odd, &message), LF_E_INVALID);
 	CHECK_STR(message.text, "disk.img: no block size: 520: it is 512, 2048 or 4096");
 	CHECK_EQ(try_open(open(bed.path, O_RDWR), small_physical, &message), LF_E_INVALID);
