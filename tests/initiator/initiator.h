@@ -61,7 +61,7 @@ struct lf_scsi_task {
 	uint8_t response;  /* iSCSI response: 0 when the command completed at the target */
 	uint8_t status;    /* SCSI status */
 	uint32_t moved;    /* IN: bytes that came */
-	uint32_t residual; /* bytes not moved (underflow) */
+	uint32_t residual; /* bytes not moved (underflow), or that would have been besides (overflow) */
 	bool overflow;     /* the command had more to move than length */
 	uint32_t sense_length;
 	uint8_t sense[252];

@@ -50,6 +50,8 @@ static bool note_residual(struct lf_initiator *session, struct lf_scsi_task *tas
 {
 	uint32_t expected = task->length, residual = lf_get_be32(bhs + 44);
 	task->overflow = bhs[1] & 0x04;
+	if (task->overflow)
+		task->residual = residual;
 	if (bhs[1] & 0x02) {
 		if (residual > task->length || (bhs[1] & 0x04))
 			return lf_initiator_fail(
