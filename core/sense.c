@@ -150,7 +150,10 @@ void lf_sense_list_length_error(struct lf_request *request)
 
 void lf_sense_lba_out_of_range(struct lf_request *request, uint64_t first_bad_lba)
 {
-	set_with_information(request, LF_SENSE(0x5, 0x21, 0x00), first_bad_lba);
+	/* The last LBA of 64 bits is one like any other. */
+	struct sense_detail detail = {.has_information = true, .information = first_bad_lba};
+
+	set(request, LF_SENSE(0x5, 0x21, 0x00), &detail);
 }
 
 void lf_sense_miscompare(struct lf_request *request, uint64_t offset_bytes)
