@@ -21,6 +21,10 @@ GOOD = {
     "core/a.c": SPDX + '#include "core/io.h"\n\nint lf_a;\n',
     "core/io.h": SPDX + "#include <stdint.h>\n\nextern int lf_a;\n",
     "core/core.h": SPDX,
+    "core/commands.def": SPDX + "LF_COMMAND(READ_10, 0x28)\nLF_COMMAND_MORE(GET_LBA_STATUS, 0x9e)\n",
+    "tests/conformance/read_10.scsi": "# the row READ_10\n",
+    "tests/conformance/get_lba_status.scsi": "# the row GET_LBA_STATUS\n",
+    "tests/conformance/rules_universal.scsi": "# no row\n",
     "core/meson.build": "# SPDX-License-Identifier: BSD-2-Clause\ncore_sources = files('a.c')\n",
     "store/store.h": SPDX,
     "edge/iscsi/iscsi.h": SPDX + '#include "core/request.h"\n',
@@ -58,6 +62,9 @@ BAD = [
     ("tour_is_true", "docs/TOUR.md", "# Tour\n\n`lf_gone` in `core/a.c`\n"),
     ("tour_is_true", "docs/TOUR.md", "# Tour\n\n`lf_a` in `core/gone.c`\n"),
     ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(other, 1, VERBOSE, "lun", "", "", "")\n'),
+    ("conformance_files", "core/commands.def",
+     SPDX + "LF_COMMAND(READ_10, 0x28)\nLF_COMMAND_MORE(GET_LBA_STATUS, 0x9e)\nLF_COMMAND(READ_12, 0xa8)\n"),
+    ("conformance_files", "tests/conformance/read_11.scsi", "# no such row\n"),
     ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(iscsi_pdu, 2, VERBOSE, "lun", "", "", "")\n'),
 ]
 
