@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* medium.c: an image that a device is to have: which file it is, its store, what the store says of it. */
 #include "control/device.h"
-#include "core/disc.h"
 #include "platform/linux.h"
 
 #include <fcntl.h>
@@ -123,7 +122,7 @@ enum lf_control_status lf_device_open_store(struct lf_device *device,
 		.state_handle = handles[1] >= 0 ? handles[1] : LF_HANDLE_NONE,
 		.block_size = device->block_size,
 		.physical_block_size = device->physical_block_size,
-		.block_count_max = device->type == LF_LU_CDROM ? LF_DISC_SECTORS_MAX : 0,
+		.block_count_max = device->type == LF_LU_CDROM ? LF_CDROM_BLOCKS_MAX : 0,
 		.read_only = medium->read_only,
 		.no_unmap = device->no_unmap,
 	};

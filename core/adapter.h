@@ -52,6 +52,9 @@ struct lf_exclusive {
 
 enum lf_lu_type { LF_LU_DISK = 0x00, LF_LU_CDROM = 0x05, LF_LU_ABSENT = 0x1f };
 
+/* The longest disc, of blocks of 2048 bytes: LBAs have 32 bits, of which the pregap takes the last 150. */
+#define LF_CDROM_BLOCKS_MAX (UINT32_MAX - 150u)
+
 /* What a unit says of itself. Strings are copied; printable ASCII; NULL takes the default. */
 struct lf_lu_options {
 	enum lf_lu_type type;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* disc.c: which disc an image is, what is where on it, and the arithmetic of minutes, seconds and frames. */
+#include "core/adapter.h"
 #include "core/disc.h"
 
 /*
@@ -24,7 +25,7 @@ enum lf_error lf_disc_check(const struct lf_store_info *info, struct lf_message 
 			LF_SECTOR_BYTES);
 		return LF_E_INVALID;
 	}
-	if (info->block_count > LF_DISC_SECTORS_MAX) {
+	if (info->block_count > LF_CDROM_BLOCKS_MAX) {
 		lf_message_set(message, "too large for a disc: 8 TiB are possible: connect it as a disk");
 		return LF_E_RANGE;
 	}
@@ -36,7 +37,7 @@ void lf_disc_from_image(struct lf_disc *disc, const struct lf_store_info *info)
 	memset(disc, 0, sizeof(*disc));
 	if (info == NULL)
 		return;
-	lf_assert(info->block_size == LF_SECTOR_BYTES && info->block_count <= LF_DISC_SECTORS_MAX);
+	lf_assert(info->block_size == LF_SECTOR_BYTES && info->block_count <= LF_CDROM_BLOCKS_MAX);
 	disc->leadout = (uint32_t)info->block_count;
 	disc->profile = disc->leadout <= CD_SECTORS_MAX    ? LF_PROFILE_CD_ROM
 			: disc->leadout <= DVD_SECTORS_MAX ? LF_PROFILE_DVD_ROM

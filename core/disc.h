@@ -9,8 +9,6 @@
 #define LF_SECTOR_BYTES    2048u /* user data of a Mode 1 sector, and all that READ (10) knows */
 #define LF_SECTOR_RAW      2352u
 #define LF_DISC_PREGAP     150u /* sectors from 00:00:00 to LBA 0 */
-/* LBAs have 32 bits here, and those of the pregap are negative. */
-#define LF_DISC_SECTORS_MAX (UINT32_MAX - LF_DISC_PREGAP)
 
 /* MMC-6 5.3.1. */
 enum lf_profile {
