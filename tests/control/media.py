@@ -275,6 +275,19 @@ def without_a_state_file_a_disk_is_connected_all_the_same(scratch):
         assert "warning: no state file" in err and saves is False, err
 
 
+def two_adapters_never_share_a_state_file(scratch):
+    image = sparse(os.path.join(scratch, "disk.img"), MIB)
+    os.mkdir(os.path.join(scratch, "second"))
+    with Daemon(scratch, "--read-only", image) as first, Daemon(os.path.join(scratch, "second")) as second:
+        second.must("connect", image, "--read-only")
+        assert device(first, "disk")["saves"] is True and device(second, "disk")["saves"] is False
+        assert "its state file: another adapter has it" in second.log(), second.log()
+        first.must("disconnect", "disk")
+        second.must("disconnect", "disk")
+        second.must("connect", image, "--read-only")
+        assert device(second, "disk")["saves"] is True
+
+
 def run_leaves_no_state_behind(scratch):
     image = sparse(os.path.join(scratch, "disk.img"), MIB)
     state = os.path.join(scratch, "state")
@@ -300,4 +313,4 @@ if __name__ == "__main__":
         an_initiator_holds_ejects_and_meets_a_medium, what_was_written_is_in_the_image_that_left,
         a_disk_grows_and_initiators_hear_of_it, the_write_cache_is_as_it_was_asked_for,
         a_reservation_outlives_the_adapter, without_a_state_file_a_disk_is_connected_all_the_same,
-        run_leaves_no_state_behind, the_daemon_has_drives_from_the_start]))
+        two_adapters_never_share_a_state_file, run_leaves_no_state_behind, the_daemon_has_drives_from_the_start]))
