@@ -64,9 +64,9 @@ bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *tas
 	struct lf_lu *lu = task->lu;
 	bool ready = false;
 
-	if (lu->exclusive == &task->exclusive) {
-		ready = lf_exclusive_drop_locked(adapter, lu);
-	} else if (task->counted && lu->exclusive != NULL) {
+	if (lu->exclusive == &task->exclusive)
+		ready = lf_exclusive_drop_locked(adapter, lu); /* the next one counts this task, too */
+	if (task->counted && lu->exclusive != NULL) {
 		lf_assert(lu->exclusive->left > 0);
 		ready = --lu->exclusive->left == 0 && lu->exclusive->ready != NULL;
 	}

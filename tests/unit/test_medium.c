@@ -148,6 +148,34 @@ TEST(changes_of_a_unit_come_one_by_one)
 	stage_close(stage);
 }
 
+/* A command that has the unit to itself hands it on as it ends, and is not waited for once more. */
+TEST(a_change_follows_an_initiator_that_ejects)
+{
+	struct stage *stage = stage_removable(false);
+	struct change first = {.ended = 0}, second = {.ended = 0};
+	struct command *eject = begin(stage, stage->nexus, 2, START_STOP, 0, LF_TASK_SIMPLE);
+	struct command *read = begin(stage, stage->other, 2, READ_10, 8, LF_TASK_SIMPLE);
+
+	submit(eject, true); /* STOP, which flushes */
+	CHECK_EQ(stage->store[2].count, 1);
+	insert(stage, &first, false);
+	second.resize = (struct lf_resize){.block_count = 128, .done = resize_done};
+	lf_lu_resize(stage->lu[2], &second.resize);
+	submit(read, true);
+	CHECK_EQ(first.ended + second.ended + eject->ended + read->ended, 0);
+	CHECK(held_release(&stage->store[2]));
+	CHECK_EQ(eject->ended, 1);
+	CHECK_EQ(first.ended, 1);
+	CHECK_EQ(second.ended, 1);
+	CHECK_EQ(sense_of(read), CHANGED);
+	CHECK_EQ(run(stage, stage->nexus, 2, TEST_UNIT_READY, 0), CHANGED);
+	CHECK_EQ(run(stage, stage->nexus, 2, TEST_UNIT_READY, 0), 0x062a09);
+	CHECK_EQ(run(stage, stage->nexus, 2, TEST_UNIT_READY, 0), 0);
+	free(eject);
+	free(read);
+	stage_close(stage);
+}
+
 TEST(a_unit_that_grew_says_so_to_every_nexus)
 {
 	struct stage *stage = stage_open();
