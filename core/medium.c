@@ -42,12 +42,17 @@ void lf_prevent_allow(struct lf_lu *lu, struct lf_request *request)
 		return;
 	}
 	lf_lock(&lu->lock);
-	if (prevent & PREVENT_MEDIUM)
-		itl->prevents |= bit;
-	else
+	/* A reset marks first and allows then: what comes too late for it must not prevent. */
+	bool aborted = lf_request_is_aborted(request);
+	if (!(prevent & PREVENT_MEDIUM))
 		itl->prevents &= (uint8_t)~bit;
+	else if (!aborted)
+		itl->prevents |= bit;
 	lf_unlock(&lu->lock);
-	lf_finish_good(request, 0);
+	if (aborted)
+		lf_finish_aborted(request);
+	else
+		lf_finish_good(request, 0);
 }
 
 /* ---- Events of the medium, for GET EVENT STATUS NOTIFICATION (MMC-6 6.6) ---- */

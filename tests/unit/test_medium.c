@@ -2,6 +2,7 @@
 /* test_medium.c: being alone on a unit; a medium that goes, comes, grows, and is held. */
 #include <unistd.h>
 
+#include "core/core.h"
 #include "store/store.h"
 #include "tests/test.h"
 #include "tests/unit/held_stage.h"
@@ -289,6 +290,34 @@ TEST(a_reset_ends_prevention_and_force_ignores_it)
 	CHECK_EQ(change.medium.error, LF_OK);
 	CHECK_EQ(run(stage, stage->nexus, 2, TEST_UNIT_READY, 0), CHANGED);
 	CHECK_EQ(run(stage, stage->nexus, 2, START_STOP, 0x02), 0);
+	stage_close(stage);
+}
+
+/* The reset comes when the command was seen not to be marked, and has not prevented anything yet. */
+TEST(a_prevention_that_a_reset_overtakes_prevents_nothing)
+{
+	struct stage *stage = stage_removable(false);
+	struct lf_tmf reset = {
+		.nexus = stage->other, .function = LF_TMF_LUN_RESET, .lun = 2ull << 48, .done = reset_done};
+	struct command *prevent = calloc(1, sizeof(*prevent));
+	struct lf_request *request = &prevent->request;
+	struct lf_lu_facts facts;
+
+	*request = (struct lf_request){.nexus = stage->nexus,
+		.lun = 2ull << 48,
+		.cdb = {PREVENT, 0, 0, 0, 1},
+		.cdb_length = 6,
+		.done = command_done};
+	CHECK(lf_begin(request));
+	lf_check_submit(request);
+	lf_tmf_submit(&reset);
+	CHECK_EQ(prevent->ended, 0);
+	request->command->execute(request->lu, request);
+	CHECK_EQ(prevent->ended, 1);
+	CHECK_EQ(request->status, LF_STATUS_TASK_ABORTED);
+	lf_lu_describe(stage->lu[2], &facts);
+	CHECK(!facts.prevented);
+	free(prevent);
 	stage_close(stage);
 }
 
