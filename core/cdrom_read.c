@@ -199,11 +199,15 @@ bool lf_cdrom_check(const struct lf_lu *lu, struct lf_request *request, uint64_t
 	return false;
 }
 
+/* A raw sector is built at the end of the scratch buffer, behind the user data of as many as fit before it.
+ */
+#define RAW_AT (LF_SCRATCH_BYTES - LF_SECTOR_RAW)
+
 /* Puts what was asked for of one sector into the reply. user: its data, or NULL for a sector of the pregap.
  */
 static void put_sector(struct lf_request *request, const struct read_cd *what, const void *user)
 {
-	uint8_t sector[LF_SECTOR_RAW];
+	uint8_t *sector = (uint8_t *)request->scratch + RAW_AT;
 	uint32_t size = what->to - what->from;
 
 	if (user == NULL)
@@ -247,7 +251,7 @@ static bool read_cd_next(struct lf_lu *lu, struct lf_request *request)
 		lf_reply_finish(request, count * size);
 		return false;
 	}
-	uint64_t now = lf_min(count - request->step, (uint64_t)LF_SCRATCH_BYTES / LF_SECTOR_BYTES);
+	uint64_t now = lf_min(count - request->step, (uint64_t)RAW_AT / LF_SECTOR_BYTES);
 	uint32_t lba = what.lba + (uint32_t)request->step;
 	track = data_track(&lu->disc, request, lba, now);
 	if (track == NULL) {

@@ -52,7 +52,7 @@ static void standard(const struct lf_lu *lu, struct lf_request *request)
 
 /* ---- Vital product data: each fills in what follows the page header and returns its length ---- */
 
-#define PAGE_MOST 1024
+#define PAGE_MOST 768 /* page 83h has at most 616 bytes after its header */
 
 static uint32_t serial_number(const struct lf_lu *lu, const struct lf_request *request, uint8_t *to)
 {

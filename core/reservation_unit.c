@@ -231,7 +231,8 @@ static void clear_ready(struct lf_exclusive *change)
 	struct lf_reservations *all = lu->reservations;
 
 	lf_lock(&lu->lock);
-	*all->next = (struct lf_reservation_table){.generation = all->now->generation + 1};
+	memset(all->next, 0, sizeof(*all->next)); /* a compound literal may be built on the stack: 36 KiB */
+	all->next->generation = all->now->generation + 1;
 	bool saves = all->now->aptpl;
 	lf_unlock(&lu->lock);
 	if (saves && lu->store == NULL)

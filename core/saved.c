@@ -144,7 +144,7 @@ bool lf_saved_read(struct lf_lu *lu, const uint8_t *from, size_t length)
 	const uint8_t *modes = NULL;
 	size_t at = HEADER, modes_length = 0;
 
-	*table = (struct lf_reservation_table){.count = 0};
+	memset(table, 0, sizeof(*table));
 	if (length < HEADER || length > LF_SAVED_BYTES || lf_get_be32(from) != MAGIC ||
 		lf_get_be16(from + 4) != VERSION || lf_get_be16(from + 6) != 0)
 		return false;
