@@ -324,7 +324,7 @@ static void *visitor_main(void *argument)
 TEST(many_threads_reserve_write_preempt_and_go)
 {
 	struct stage *stage = stage_open();
-	struct fighter fighters[NEXUSES] = {{NULL}};
+	struct fighter fighters[NEXUSES] = {{.stage = NULL}};
 	uint32_t writes = 0;
 
 	for (uint32_t i = 0; i < NEXUSES; i++) {
