@@ -167,6 +167,10 @@ int lf_session_wait(const struct lf_command_line *line, struct lf_client *client
 			error == LF_E_NOT_FOUND ? (int)LF_EXIT_NO_ADAPTER : lf_exit_of_error(error));
 	if (reply->header.status == LF_CONTROL_OK)
 		return LF_EXIT_DONE;
+	/* Busy: it is leaving. */
+	if (line->may_be_gone &&
+		(reply->header.status == LF_CONTROL_NOT_FOUND || reply->header.status == LF_CONTROL_BUSY))
+		return LF_EXIT_NOT_FOUND;
 	return lf_report(line, object, reply->failure.text.bytes,
 		lf_exit_of_status((enum lf_control_status)reply->header.status));
 }

@@ -278,8 +278,13 @@ static void print(const struct lf_command_line *line, const struct watch *watch,
 static int sample_all(const struct lf_command_line *line, struct lf_client *client, struct watch *watch,
 	struct lf_tally *tally)
 {
+	struct lf_command_line asked = *line;
+
+	asked.may_be_gone = line->operand_count == 0;
 	for (uint32_t i = 0; i < watch->count; i++) {
-		int status = lf_sample_read(line, client, watch->ids[i], &watch->now[i]);
+		int status = lf_sample_read(&asked, client, watch->ids[i], &watch->now[i]);
+		if (status == LF_EXIT_NOT_FOUND && asked.may_be_gone)
+			continue;
 		lf_tally_count(tally, status);
 		if (status == LF_EXIT_NO_ADAPTER)
 			return status;

@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 
 import harness
 from harness import DONE, NOT_FOUND, SOME_FAILED, USAGE, Daemon, Skip, device, refused, sparse, wait_for
@@ -70,6 +71,20 @@ def many_sessions_are_listed(scratch):
         for connection in open_ones:
             connection.close()
         assert wait_for(lambda: sessions(daemon) == [])
+
+
+def stats_of_all_go_on_without_those_that_left(scratch):
+    with Daemon(scratch) as daemon:
+        for name in ("stays", "leaves"):
+            daemon.must("connect", sparse(os.path.join(scratch, name + ".img"), MIB))
+        watching = subprocess.Popen([harness.COMMAND, "--socket", daemon.socket, "stats", "--interval", "2", "--count", "1",
+                                     "-n"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    env=harness.clean_environment())
+        time.sleep(1)  # it asked for both, and asks again: if it was slower than this, it passes all the same
+        daemon.must("disconnect", "leaves")
+        out, err = watching.communicate(timeout=harness.WAIT_S)
+        assert watching.returncode == DONE and not err, (watching.returncode, err)
+        assert out.split()[0] == b"stays", out
 
 
 def counters_are_true(scratch):
@@ -230,5 +245,6 @@ def bash_completes_what_is_due(scratch):
 
 if __name__ == "__main__":
     sys.exit(harness.main([
-        sessions_are_listed_and_dropped, many_sessions_are_listed, counters_are_true,
+        sessions_are_listed_and_dropped, many_sessions_are_listed,
+        stats_of_all_go_on_without_those_that_left, counters_are_true,
         reservations_are_shown_and_cleared, an_image_that_fails_is_a_fault, bash_completes_what_is_due]))
