@@ -83,6 +83,9 @@ void lf_check_io(const struct lf_lu *lu, struct lf_request *request)
 			  io->length_bytes / size <= lu->info.block_count - io->offset_bytes / size);
 		lf_assert(io->op == LF_OP_READ || io->op == LF_OP_MAP || !lu->read_only);
 		break;
+	case LF_OP_USAGE:
+		lf_assert(lu->info.tells_usage);
+		/* fall through */
 	case LF_OP_FLUSH:
 		lf_assert(io->offset_bytes == 0 && io->length_bytes == 0);
 		break;

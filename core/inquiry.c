@@ -229,7 +229,7 @@ static uint32_t block_characteristics(const struct lf_lu *lu, const struct lf_re
 static uint32_t block_provisioning(const struct lf_lu *lu, const struct lf_request *request, uint8_t *to)
 {
 	(void)request;
-	memset(to, 0, 4);
+	memset(to, 0, 4); /* THRESHOLD EXPONENT, too: nobody is told when room gets short */
 	if (lu->info.can_unmap) {
 		to[1] = 0xe0; /* LBPU, LBPWS, LBPWS10 */
 		if (lu->info.unmap_reads_zero)

@@ -15,6 +15,8 @@ enum lf_op {
 	LF_OP_SAVE,  /* a small metadata blob (segments) replaces the one saved before, and is stable at done
 		      */
 	LF_OP_MAP, /* nothing moves: says whether the range's first byte takes room, and how far that holds */
+	LF_OP_USAGE, /* nothing moves: says how much room the medium takes, and how much more there is for it;
+			offset and length are zero. Only where info.tells_usage */
 };
 
 /* Same layout as struct iovec: asserted where one is used as the other (store/file.h). */
@@ -34,7 +36,10 @@ struct lf_io {
 		*segments; /* READ, WRITE, SAVE: hold at least length_bytes; borrowed until done */
 	uint32_t segment_count;
 	bool mapped;         /* MAP: set by the store, which also cuts length_bytes to where it holds */
-	enum lf_error error; /* set by the store before done */
+	uint64_t used_bytes; /* USAGE: these two are set by the store; either may be more than the medium has
+			      */
+	uint64_t available_bytes;       /* others may take that room first */
+	enum lf_error error;            /* set by the store before done */
 	void (*done)(struct lf_io *io); /* exactly once, on any thread, also from within submit; the store's
 					   last touch. It may submit another operation from within. */
 	struct lf_link link;            /* the store's own from submit to done */
@@ -55,6 +60,7 @@ struct lf_store_info {
 	 */
 	uint32_t atomic_max_bytes;
 	bool can_unmap, unmap_reads_zero;
+	bool tells_usage; /* the store takes LF_OP_USAGE */
 	bool read_only, rotational;
 };
 

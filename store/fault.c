@@ -51,7 +51,7 @@ static bool touches(const struct lf_fault_rule *rule, const struct lf_io *io)
 {
 	if (rule->ops && !(rule->ops & LF_FAULT_OP(io->op)))
 		return false;
-	if (io->op == LF_OP_FLUSH || io->op == LF_OP_SAVE)
+	if (io->op == LF_OP_FLUSH || io->op == LF_OP_SAVE || io->op == LF_OP_USAGE)
 		return true;
 	if (io->offset_bytes + io->length_bytes <= rule->offset_bytes)
 		return false;

@@ -86,6 +86,7 @@ enum lf_file_call_kind {
 	LF_FILE_FALLOCATE,
 	LF_FILE_SAVE,
 	LF_FILE_MAP,
+	LF_FILE_USAGE,
 	LF_FILE_RECORD, /* these three: file_journal.c */
 	LF_FILE_UNDO,
 	LF_FILE_RETIRE,
@@ -116,6 +117,12 @@ int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int
 
 /* Logs a fault of the host's, each kind of it at most once a minute. */
 void lf_file_log_fault(struct lf_io *io, enum lf_error error, int number);
+
+/* Made of calls that may wait and that no ring has: a thread's. */
+static inline bool lf_file_wants_thread(const struct lf_io *io)
+{
+	return io->atomic || io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->op == LF_OP_USAGE;
+}
 
 /* ---- file_sync.c ---- */
 

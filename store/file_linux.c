@@ -123,7 +123,7 @@ static bool try_in_place(struct lf_store *store, struct lf_io *io)
 
 	if (!lf_file_next(io, &call))
 		return true;
-	if (io->length_bytes > INLINE_MAX_BYTES || io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->atomic)
+	if (io->length_bytes > INLINE_MAX_BYTES || lf_file_wants_thread(io))
 		return false;
 	if (store->never_waits) {
 		do {

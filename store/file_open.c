@@ -198,6 +198,7 @@ static enum lf_error examine_regular(const struct lf_source *source, struct lf_s
 	examine_file_system(store);
 	store->no_punch = store->read_only || !can_punch(store->fd, store->size_bytes);
 	examine_unmap(source, store, info, (uint64_t)facts->st_blksize);
+	info->tells_usage = true;
 	return LF_OK;
 }
 

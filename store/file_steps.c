@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <linux/falloc.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum phase {
@@ -24,6 +26,7 @@ enum phase {
 	PHASE_SYNCING, /* it joined: as a leader, or it waits */
 	PHASE_SAVE,
 	PHASE_MAP,
+	PHASE_USAGE,
 	PHASE_RECORD, /* an atomic write begins with it, then PHASE_TRANSFER and PHASE_SYNC */
 	PHASE_UNDO,   /* between these two, when it cannot be finished */
 	PHASE_RETIRE,
@@ -87,6 +90,8 @@ static uint16_t first_phase(struct lf_store *store, struct lf_io *io)
 		return io->error ? PHASE_END : PHASE_SAVE;
 	case LF_OP_MAP:
 		return PHASE_MAP;
+	case LF_OP_USAGE:
+		return PHASE_USAGE;
 	}
 	lf_panic(__FILE__, __LINE__, "an operation that is none");
 }
@@ -99,7 +104,7 @@ void lf_file_begin(struct lf_store *store, struct lf_io *io)
 	lf_assert(io->op == LF_OP_SAVE ||
 		  (io->offset_bytes <= size_bytes && io->length_bytes <= size_bytes - io->offset_bytes));
 	lf_assert(!store->read_only || io->op == LF_OP_READ || io->op == LF_OP_FLUSH ||
-		  io->op == LF_OP_SAVE || io->op == LF_OP_MAP);
+		  io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->op == LF_OP_USAGE);
 	lf_assert(!io->atomic || (io->op == LF_OP_WRITE && store->journal && io->length_bytes > 0 &&
 					 io->length_bytes <= LF_ATOMIC_MAX_BYTES));
 	io->error = LF_OK;
@@ -194,6 +199,9 @@ bool lf_file_next(struct lf_io *io, struct lf_file_call *call)
 		return true;
 	case PHASE_MAP:
 		call->kind = LF_FILE_MAP;
+		return true;
+	case PHASE_USAGE:
+		call->kind = LF_FILE_USAGE;
 		return true;
 	case PHASE_RECORD:
 		call->kind = LF_FILE_RECORD;
@@ -371,6 +379,22 @@ static int64_t map(struct lf_store *store, struct lf_io *io)
 	return 0;
 }
 
+/*
+ * A hole that is filled takes of the file system what any other file may take, too. One without a size (tmpfs
+ * with size=0) has as much as anybody wants.
+ */
+static int64_t usage(const struct lf_store *store, struct lf_io *io)
+{
+	struct stat file;
+	struct statvfs system;
+
+	if (fstat(store->fd, &file) < 0 || fstatvfs(store->fd, &system) < 0)
+		return -errno;
+	io->used_bytes = (uint64_t)file.st_blocks * 512;
+	io->available_bytes = system.f_blocks == 0 ? UINT64_MAX : (uint64_t)system.f_bavail * system.f_frsize;
+	return 0;
+}
+
 int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int more_flags)
 {
 	struct lf_store *store = lf_file_io_of(io)->store;
@@ -392,6 +416,8 @@ int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int
 		return lf_file_state_save(store, io);
 	case LF_FILE_MAP:
 		return map(store, io);
+	case LF_FILE_USAGE:
+		return usage(store, io);
 	case LF_FILE_RECORD:
 		return lf_file_journal_record(store, io);
 	case LF_FILE_UNDO:
@@ -404,7 +430,8 @@ int64_t lf_file_make_call(struct lf_io *io, const struct lf_file_call *call, int
 
 void lf_file_log_fault(struct lf_io *io, enum lf_error error, int number)
 {
-	static const char *const names[] = {"read", "write", "flush", "zero", "unmap", "save", "map"};
+	static const char *const names[] = {
+		"read", "write", "flush", "zero", "unmap", "save", "map", "usage"};
 	struct lf_store *store = lf_file_io_of(io)->store;
 	struct lf_file_log *log = &store->logs[error];
 	uint64_t now_ns = lf_time_ns();

@@ -34,6 +34,7 @@ static void prepare(struct io_uring_sqe *sqe, int fd, const struct lf_file_call 
 		break;
 	case LF_FILE_SAVE:
 	case LF_FILE_MAP:
+	case LF_FILE_USAGE:
 	case LF_FILE_RECORD:
 	case LF_FILE_UNDO:
 	case LF_FILE_RETIRE:
@@ -60,7 +61,7 @@ bool lf_file_uring_start(struct lf_io *io)
 	struct lf_file_call call;
 	bool more;
 
-	if (!loop || io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->atomic)
+	if (!loop || lf_file_wants_thread(io))
 		return false;
 	file_io->completion.complete = completed;
 	sqe = lf_loop_sqe(loop, &file_io->completion);

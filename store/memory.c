@@ -144,6 +144,7 @@ static void start(struct lf_io *io)
 		break;
 	case LF_OP_SAVE: /* nothing of it outlives the process */
 	case LF_OP_MAP:
+	case LF_OP_USAGE:
 		io->error = LF_E_UNSUPPORTED;
 		break;
 	}

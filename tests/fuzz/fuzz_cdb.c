@@ -54,15 +54,18 @@ static void window_submit(struct lf_store *store, struct lf_io *io)
 {
 	const struct lf_store_info *info = &store->info;
 
-	if (io->op != LF_OP_FLUSH && io->op != LF_OP_SAVE) {
+	if (io->op != LF_OP_FLUSH && io->op != LF_OP_SAVE && io->op != LF_OP_USAGE) {
 		uint64_t block = io->offset_bytes / info->block_size,
 			 count = io->length_bytes / info->block_size;
 		lf_assert(
 			io->offset_bytes % info->block_size == 0 && io->length_bytes % info->block_size == 0);
 		lf_assert(count > 0 && block < info->block_count && count <= info->block_count - block);
 	}
-	lf_assert(io->op == LF_OP_READ || io->op == LF_OP_MAP || !store->read_only);
+	lf_assert(io->op == LF_OP_READ || io->op == LF_OP_MAP || io->op == LF_OP_USAGE || !store->read_only);
 	lf_assert(io->op != LF_OP_UNMAP || info->can_unmap);
+	lf_assert(io->op != LF_OP_USAGE || info->tells_usage);
+	io->used_bytes = info->block_count;
+	io->available_bytes = UINT64_MAX;
 	io->mapped = io->offset_bytes / info->block_size % 2 == 0;
 	io->error = LF_OK;
 	if (store->fail_every != 0 && ++store->op_count % store->fail_every == 0)
@@ -130,6 +133,7 @@ static void add_unit(uint32_t i, struct input *input)
 		.physical_block_size = 4096,
 		.can_unmap = (shape & 4) != 0,
 		.unmap_reads_zero = (shape & 8) != 0,
+		.tells_usage = (shape & 8) != 0,
 		.unmap_granularity_bytes = shape & 4 ? 4096 : 0,
 		.atomic_max_bytes = shape & 8 ? 16384 : 0};
 	store->info.block_count =

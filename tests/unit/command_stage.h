@@ -34,6 +34,7 @@ struct lf_store {
 	uint32_t fail_at; /* the operation of that number, from 1, fails */
 	enum lf_error fail_with;
 	uint64_t data_from, data_end; /* what MAP says takes room, bytes */
+	uint64_t used, available;     /* what USAGE says, bytes */
 };
 
 /* The place of a block, or of what would become it. */
@@ -119,6 +120,9 @@ static inline void kept_submit(struct lf_store *store, struct lf_io *io)
 		kept_zero(store, io);
 	} else if (io->op == LF_OP_MAP) {
 		kept_map(store, io);
+	} else if (io->op == LF_OP_USAGE) {
+		io->used_bytes = store->used;
+		io->available_bytes = store->available;
 	}
 	io->done(io);
 }
@@ -156,7 +160,8 @@ static inline struct lf_store_info stage_info(void)
 		.unmap_granularity_bytes = 65536,
 		.atomic_max_bytes = 131072,
 		.can_unmap = true,
-		.unmap_reads_zero = true};
+		.unmap_reads_zero = true,
+		.tells_usage = true};
 }
 
 static inline void stage_command_data(struct stage *stage, enum lf_direction direction, uint64_t length)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_log.c: LOG SENSE: every page, its parameters from a pointer on, its refusals; SEND DIAGNOSTIC. */
 #include "tests/test.h"
-#include "tests/unit/command_stage.h"
+#include "tests/unit/disk_stage.h"
 
 /* LOG SENSE with room for 255 bytes. */
 static uint32_t sense_from(struct stage *stage, uint8_t page, uint8_t subpage, uint16_t pointer)
@@ -80,6 +80,60 @@ TEST(a_virtual_disk_has_no_temperature_and_no_scan)
 	CHECK(memcmp(stage->data + 4, "\x00\x00\x03\x0c\x00\x00\x00\x3d\x00\x00\x00\x00\x00\x00\x00\x00",
 		      16) == 0);
 	stage_close(stage);
+}
+
+/* Two parameters of 12 bytes: blocks that there is room for, shared; blocks that take some. */
+static void check_room(struct stage *stage, uint32_t available, uint32_t used)
+{
+	CHECK_EQ(log_sense(stage, 0x4c), 0);
+	CHECK(memcmp(stage->data, "\x0c\x00\x00\x18\x00\x01\x03\x08", 8) == 0);
+	CHECK_EQ(lf_get_be32(stage->data + 8), available);
+	CHECK(memcmp(stage->data + 12, "\x02\x00\x00\x00\x00\x02\x03\x08", 8) == 0);
+	CHECK_EQ(lf_get_be32(stage->data + 20), used);
+	CHECK(memcmp(stage->data + 24, "\x01\x00\x00\x00", 4) == 0);
+}
+
+TEST(a_thin_disk_tells_what_room_it_takes_and_what_there_is)
+{
+	BOTH_MODES(mode)
+	{
+		struct lf_store_info info = stage_info();
+		info.block_count = 1ull << 33;
+		struct stage *stage = stage_open_with(mode, &info, false);
+		stage->store.used = 3 * 512 + 1; /* a part of a block is one that is taken */
+		stage->store.available = 10 * 512 + 511;
+		check_room(stage, 10, 4);
+		stage->store.available = 0;
+		check_room(stage, 0, 4);
+		/* There may be room for more than the disk can take, and more than the field can say. */
+		stage->store.available = UINT64_MAX;
+		stage->store.used = info.block_count * 512 - 7 * 512;
+		check_room(stage, 7, UINT32_MAX);
+		stage->store.used = UINT64_MAX; /* with what the file system adds */
+		check_room(stage, 0, UINT32_MAX);
+		CHECK_EQ(sense_from(stage, 0x4c, 0, 2), 0);
+		CHECK_EQ(lf_get_be16(stage->data + 2), 12);
+		CHECK_EQ(stage->data[5], 2);
+		CHECK_EQ(sense_from(stage, 0x4c, 0, 3), LF_SENSE(5, 0x24, 0));
+		CHECK_EQ(sense_from(stage, 0x4c, 1, 0), LF_SENSE(5, 0x24, 0));
+		stage_fail(stage, 1, LF_E_IO);
+		CHECK_EQ(log_sense(stage, 0x4c), LF_SENSE(3, 0x11, 0));
+		stage_close(stage);
+	}
+}
+
+TEST(what_no_store_tells_is_in_no_page)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		struct lf_store_info info = stage_info();
+		info.can_unmap = info.unmap_reads_zero = i == 0;
+		info.tells_usage = i == 1;
+		struct stage *stage = stage_open_with(LF_LOOP_EDGE_INLINE, &info, false);
+		CHECK_EQ(log_sense(stage, 0x4c), LF_SENSE(5, 0x24, 0));
+		CHECK_EQ(log_sense(stage, 0x40), 0);
+		CHECK(memchr(stage->data + 4, 0x0c, lf_get_be16(stage->data + 2)) == NULL);
+		stage_close(stage);
+	}
 }
 
 TEST(an_exception_is_logged_until_it_was_told)

@@ -103,7 +103,8 @@ struct bed {
 	struct lf_message message;
 };
 
-static enum lf_error bed_submit(struct bed *bed, const struct lf_io *like)
+/* What became of an operation like that. */
+static struct lf_io bed_carry_out(struct bed *bed, const struct lf_io *like)
 {
 	struct job job = {
 		.io = *like, .ops = &lf_store_file_ops, .store = bed->store, .post.run = job_submit};
@@ -117,7 +118,12 @@ static enum lf_error bed_submit(struct bed *bed, const struct lf_io *like)
 	while (sem_wait(&job.ended) < 0)
 		lf_assert(errno == EINTR);
 	sem_destroy(&job.ended);
-	return job.io.error;
+	return job.io;
+}
+
+static enum lf_error bed_submit(struct bed *bed, const struct lf_io *like)
+{
+	return bed_carry_out(bed, like).error;
 }
 
 static enum lf_error bed_move(
@@ -372,6 +378,29 @@ TEST(unmap_gives_room_back_and_reads_zeros)
 	for_all_ways(8 * MIB, check_unmap);
 }
 
+static struct lf_io bed_usage(struct bed *bed)
+{
+	struct lf_io io = bed_carry_out(bed, &(struct lf_io){.op = LF_OP_USAGE});
+
+	lf_assert(io.error == LF_OK && io.available_bytes > 0);
+	return io;
+}
+
+static void check_usage(struct bed *bed)
+{
+	CHECK(bed->info.tells_usage);
+	CHECK_EQ(bed_move(bed, LF_OP_WRITE, 4 * MIB, out, 2 * MIB, true), LF_OK);
+	uint64_t before = bed_usage(bed).used_bytes;
+	CHECK(before >= 2 * MIB && before < 3 * MIB);
+	CHECK_EQ(bed_do(bed, LF_OP_UNMAP, 4 * MIB, MIB, true), LF_OK);
+	CHECK_EQ(before - bed_usage(bed).used_bytes, MIB);
+}
+
+TEST(a_file_tells_what_room_it_takes)
+{
+	for_all_ways(8 * MIB, check_usage);
+}
+
 /* ---- The environment's faults ---- */
 
 static void check_cut_short(struct bed *bed)
@@ -453,6 +482,8 @@ static void check_full_volume(const struct way *way, struct bed *bed, bool fua)
 	CHECK_EQ(bed_do(bed, LF_OP_UNMAP, 0, 2 * MIB, false), LF_OK);
 	CHECK_EQ(bed_move(bed, LF_OP_WRITE, 2 * MIB, out, 65536, fua), LF_OK);
 	CHECK_EQ(bed_do(bed, LF_OP_FLUSH, 0, 0, false), LF_OK);
+	CHECK_EQ(bed_usage(bed).used_bytes, 65536);
+	CHECK_EQ(bed_usage(bed).available_bytes, MIB - 65536);
 	lf_store_file_ops.close(bed->store);
 }
 

@@ -277,6 +277,8 @@ TEST(a_ram_disk_reads_what_was_written)
 	CHECK_EQ(run(&lf_store_memory_ops, store, LF_OP_READ, (1ull << 33) - 512, in, 512), LF_OK);
 	CHECK_EQ(in[0] | in[511], 0);
 	CHECK_EQ(run(&lf_store_memory_ops, store, LF_OP_FLUSH, 0, NULL, 0), LF_OK);
+	CHECK(!info.tells_usage); /* only the kernel knows what it takes */
+	CHECK_EQ(run(&lf_store_memory_ops, store, LF_OP_USAGE, 0, NULL, 0), LF_E_UNSUPPORTED);
 	lf_store_memory_ops.close(store);
 }
 
