@@ -35,6 +35,7 @@ enum lf_ua {
 	LF_UA_INQUIRY_CHANGED,         /* 3F/03 */
 	LF_UA_REPORTED_LUNS_CHANGED,   /* 3F/0E */
 	LF_UA_MODE_CHANGED,            /* 2A/01 */
+	LF_UA_LOG_CHANGED,             /* 2A/02 */
 	LF_UA_CAPACITY_CHANGED,        /* 2A/09 */
 	LF_UA_EJECT_REQUESTED,         /* 5A/01: by the operator, while removal is prevented for ever */
 	LF_UA_FAILURE_PREDICTED,       /* 5D/FF: the test of it (informational exceptions control page) */
@@ -154,6 +155,17 @@ struct lf_modes {
 	bool saving;      /* the wanted ones are on their way to the store, as the saved ones */
 };
 
+/* What the log page of statistics counts, by its order there: commands, bytes, nanoseconds. */
+enum lf_log_counter {
+	LF_LOG_READS,
+	LF_LOG_WRITES,
+	LF_LOG_BYTES_WRITTEN,
+	LF_LOG_BYTES_READ,
+	LF_LOG_READ_NS,
+	LF_LOG_WRITE_NS,
+	LF_LOG_COUNTERS
+};
+
 /* What READ BUFFER and WRITE BUFFER move; lu->lock. */
 #define LF_BUFFER_BYTES 4096u
 
@@ -209,7 +221,8 @@ struct lf_lu {
 	uint32_t scratch_free_count;
 	struct lf_link scratch_queue; /* requests that wait for a scratch buffer */
 	void *scratch_memory;
-	struct lf_buffers buffers; /* lu->lock */
+	struct lf_buffers buffers;          /* lu->lock */
+	uint64_t log_from[LF_LOG_COUNTERS]; /* what had been counted when LOG SELECT reset it; lu->lock */
 };
 
 /* What holds between one nexus and one unit (SAM's I_T_L nexus). */

@@ -45,6 +45,7 @@ enum lf_exception_method {
 bool lf_exception_take(struct lf_lu *lu, enum lf_exception_method method);
 /* log.c */
 void lf_log_sense(struct lf_lu *lu, struct lf_request *request);
+void lf_log_select(struct lf_lu *lu, struct lf_request *request);
 /* mode_select.c */
 void lf_mode_select(struct lf_lu *lu, struct lf_request *request);
 /* medium.c */

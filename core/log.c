@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* log.c: LOG SENSE: what is true of a unit that is a file, and nothing else (SPC-4 6.7, 7.3; SBC-4 6.4). */
+/* log.c: LOG SENSE, LOG SELECT: what is true of a unit that is a file, and nothing else (SPC-4 6.6, 6.7, 7.3;
+ * SBC-4 6.4). */
 #include "core/handlers.h"
 
 #define PAGE_MOST   128
@@ -40,6 +41,20 @@ static uint32_t background_scan(const struct lf_request *request, uint8_t *to)
 	return length;
 }
 
+/* Since the unit came. */
+static void count(struct lf_lu *lu, uint64_t counts[LF_LOG_COUNTERS])
+{
+	struct lf_lu_counters counters;
+
+	lf_lu_count(lu, &counters);
+	counts[LF_LOG_READS] = counters.reads.count;
+	counts[LF_LOG_WRITES] = counters.writes.count;
+	counts[LF_LOG_BYTES_WRITTEN] = counters.writes.bytes;
+	counts[LF_LOG_BYTES_READ] = counters.reads.bytes;
+	counts[LF_LOG_READ_NS] = counters.reads.time_ns;
+	counts[LF_LOG_WRITE_NS] = counters.writes.time_ns;
+}
+
 /*
  * Processing intervals are microseconds, summed over commands that may have run side by side. The weighted
  * sums are not kept, which is said by zero.
@@ -47,16 +62,20 @@ static uint32_t background_scan(const struct lf_request *request, uint8_t *to)
 static uint32_t statistics(const struct lf_request *request, uint8_t *to)
 {
 	struct lf_lu *lu = request->lu;
-	struct lf_lu_counters counters;
+	uint64_t counts[LF_LOG_COUNTERS];
 	uint32_t length = put_parameter(to, 0x0001, COUNTER, 64);
 
-	lf_lu_count(lu, &counters);
-	lf_put_be64(to + 4, counters.reads.count);
-	lf_put_be64(to + 12, counters.writes.count);
-	lf_put_be64(to + 20, counters.writes.bytes >> lu->block_shift);
-	lf_put_be64(to + 28, counters.reads.bytes >> lu->block_shift);
-	lf_put_be64(to + 36, counters.reads.time_ns / 1000);
-	lf_put_be64(to + 44, counters.writes.time_ns / 1000);
+	lf_lock(&lu->lock); /* so that nothing is reset between the two */
+	count(lu, counts);
+	for (uint32_t i = 0; i < LF_LOG_COUNTERS; i++)
+		counts[i] -= lu->log_from[i];
+	lf_unlock(&lu->lock);
+	counts[LF_LOG_BYTES_WRITTEN] >>= lu->block_shift;
+	counts[LF_LOG_BYTES_READ] >>= lu->block_shift;
+	counts[LF_LOG_READ_NS] /= 1000;
+	counts[LF_LOG_WRITE_NS] /= 1000;
+	for (uint32_t i = 0; i < LF_LOG_COUNTERS; i++)
+		lf_put_be64(to + 4 + 8 * i, counts[i]);
 	uint8_t *interval = to + length;
 	length += put_parameter(interval, 0x0003, LIST_FORMAT, 8);
 	lf_put_be32(interval + 4, 6); /* one, times ten to the power of minus six, seconds */
@@ -253,4 +272,31 @@ void lf_log_sense(struct lf_lu *lu, struct lf_request *request)
 	} else {
 		finish_page(request, page);
 	}
+}
+
+/* ---- LOG SELECT ---- */
+
+#define PCR 0x02
+
+/*
+ * Nothing but counters can be reset, and no values are taken: the row refuses a parameter list, and SP. What
+ * the operator is told goes on counting.
+ */
+void lf_log_select(struct lf_lu *lu, struct lf_request *request)
+{
+	uint8_t code = request->cdb[2] & 0x3f;
+	const struct log_page *page = find_page(lu, code);
+	bool resets = (request->cdb[1] & PCR) || request->cdb[2] >> 6 == PC_DEFAULT_CUMULATIVE;
+
+	if (!is_there(request, page != NULL || code == 0x00, request->cdb[3], true)) {
+		lf_finish(request);
+		return;
+	}
+	if (resets && (page == NULL || page->counts)) {
+		lf_lock(&lu->lock);
+		count(lu, lu->log_from);
+		lf_unlock(&lu->lock);
+		lf_ua_raise(lu, LF_UA_LOG_CHANGED, request->nexus);
+	}
+	lf_finish_good(request, 0);
 }

@@ -70,6 +70,73 @@ TEST(what_happened_is_in_the_statistics)
 	stage_close(stage);
 }
 
+static uint64_t logged_reads(struct stage *stage)
+{
+	return log_sense(stage, 0x59) == 0 ? lf_get_be64(stage->data + 8) : UINT64_MAX;
+}
+
+/* LOG SELECT without a parameter list. */
+static uint32_t log_select(struct stage *stage, uint8_t byte_1, uint8_t page, uint8_t subpage)
+{
+	return RUN(stage, 0x4c, byte_1, page, subpage, 0, 0, 0, 0, 0, 0);
+}
+
+TEST(log_select_resets_what_counts_and_tells_the_others)
+{
+	static const struct {
+		uint8_t byte_1, page, subpage;
+		bool resets;
+	} forms[] = {
+		{2, 0x19, 0, true},     /* PCR */
+		{2, 0x00, 0, true},     /* of all pages */
+		{2, 0x59, 0xff, true},  /* whatever PC is; all subpages */
+		{2, 0x00, 0xff, true},  /* all of all */
+		{0, 0xd9, 0, true},     /* default cumulative values */
+		{0, 0x59, 0, false},    /* cumulative ones: none come */
+		{0, 0x19, 0, false},    /* thresholds: there are none */
+		{2, 0x0d, 0, false},    /* no counters in that page */
+		{2, 0x0c, 0xff, false}, /* nor there */
+	};
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	struct lf_nexus *first = stage->nexus, *second = lf_nexus_open(stage->adapter,
+						       &(struct lf_nexus_options){.port = &stage_port});
+	struct lf_lu_counters counters;
+
+	stage->nexus = second;
+	CHECK_EQ(RUN(stage, 0, 0, 0, 0, 0, 0), LF_SENSE(6, 0x29, 0));
+	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
+		stage->nexus = first;
+		CHECK_EQ(RUN_IN(stage, 1024, 0x28, 0, 0, 0, 0, 0, 0, 0, 2, 0), 0);
+		uint64_t before = logged_reads(stage);
+		CHECK(before > 0);
+		CHECK_EQ(log_select(stage, forms[i].byte_1, forms[i].page, forms[i].subpage), 0);
+		CHECK_EQ(logged_reads(stage), forms[i].resets ? 0 : before);
+		CHECK_EQ(lf_get_be64(stage->data + 32), 2 * logged_reads(stage));
+		stage->nexus = second;
+		CHECK_EQ(RUN(stage, 0, 0, 0, 0, 0, 0), forms[i].resets ? LF_SENSE(6, 0x2a, 2) : 0);
+	}
+	stage->nexus = first;
+	lf_lu_count(stage->lu, &counters); /* the operator's */
+	CHECK_EQ(counters.reads.count, lf_count_of(forms));
+	lf_nexus_close(second);
+	stage_close(stage);
+}
+
+TEST(log_select_takes_no_values)
+{
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	const uint32_t invalid = LF_SENSE(5, 0x24, 0);
+	CHECK_EQ(RUN_IN(stage, 512, 0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0), 0);
+	CHECK_EQ(RUN_OUT(stage, 16, 0x4c, 0, 0x59, 0, 0, 0, 0, 0, 16, 0), invalid);
+	CHECK_EQ(lf_get_be16(stage->command.request.sense + 16), 8); /* PARAMETER LIST LENGTH */
+	CHECK_EQ(RUN_OUT(stage, 16, 0x4c, 2, 0x59, 0, 0, 0, 0, 0, 16, 0), invalid);
+	CHECK_EQ(log_select(stage, 3, 0x19, 0), invalid); /* SP */
+	CHECK_EQ(log_select(stage, 2, 0x3e, 0), invalid); /* no such page */
+	CHECK_EQ(log_select(stage, 2, 0x19, 1), invalid); /* nor subpage */
+	CHECK_EQ(logged_reads(stage), 1);
+	stage_close(stage);
+}
+
 TEST(a_virtual_disk_has_no_temperature_and_no_scan)
 {
 	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);

@@ -24,14 +24,15 @@ static const struct {
 	{0x1a, READS, false},                               /* MODE SENSE (6) */
 	{0x1b, BY_FIELDS, false}, {0x1d, CONFLICTS, false}, /* SEND DIAGNOSTIC */
 	{0x1e, BY_FIELDS, false}, {0x25, READS, false}, {0x28, READS, false}, {0x2a, CONFLICTS, false},
-	{0x2e, CONFLICTS, false},                                                 /* WRITE AND VERIFY (10) */
-	{0x2f, READS, false},                                                     /* VERIFY (10) */
-	{0x34, READS, false},                                                     /* PRE-FETCH (10) */
-	{0x35, CONFLICTS, false}, {0x37, READS, false},                           /* READ DEFECT DATA (10) */
-	{0x3b, CONFLICTS, false},                                                 /* WRITE BUFFER */
-	{0x3c, READS, false},                                                     /* READ BUFFER */
-	{0x41, CONFLICTS, false}, {0x42, CONFLICTS, false}, {0x4d, ALWAYS, true}, /* LOG SENSE */
-	{0x55, CONFLICTS, false},                                                 /* MODE SELECT (10) */
+	{0x2e, CONFLICTS, false},                       /* WRITE AND VERIFY (10) */
+	{0x2f, READS, false},                           /* VERIFY (10) */
+	{0x34, READS, false},                           /* PRE-FETCH (10) */
+	{0x35, CONFLICTS, false}, {0x37, READS, false}, /* READ DEFECT DATA (10) */
+	{0x3b, CONFLICTS, false},                       /* WRITE BUFFER */
+	{0x3c, READS, false},                           /* READ BUFFER */
+	{0x41, CONFLICTS, false}, {0x42, CONFLICTS, false}, {0x4c, CONFLICTS, false}, /* LOG SELECT */
+	{0x4d, ALWAYS, true},                                                         /* LOG SENSE */
+	{0x55, CONFLICTS, false},                                                     /* MODE SELECT (10) */
 	{0x56, ALWAYS, false}, {0x57, ALWAYS, true}, {0x5a, READS, false},
 	{0x5e, ALWAYS, false},                              /* PERSISTENT RESERVE IN */
 	{0x5f, ALWAYS, false},                              /* PERSISTENT RESERVE OUT: its own rules */
