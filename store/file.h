@@ -64,7 +64,8 @@ struct lf_file_io {
 	uint64_t done_bytes;
 	uint16_t phase;
 	uint16_t retries;
-	uint16_t undone; /* enum lf_error why an atomic write was undone, reported once that is stable */
+	uint8_t undone; /* enum lf_error why an atomic write was undone, reported once that is stable */
+	bool recorded;  /* the journal has the atomic write */
 } __attribute__((may_alias));
 
 _Static_assert(sizeof(struct lf_file_io) <= sizeof(struct lf_platform_io), "fits in an lf_io");

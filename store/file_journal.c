@@ -12,8 +12,11 @@
 
 /*
  * Behind the slots of the state file: the header of one record, then what the write brings, then what was
- * there before. It is stable before the image changes, and the image is stable before it is retired. The core
- * has nothing else at the store meanwhile, so no acknowledged write can lie under a record that comes again.
+ * there before. It is stable before the image changes, and the image is stable before it is retired; and it
+ * is stable before the record is made, or a crash could leave what was there earlier still. The core has
+ * nothing else at the store meanwhile, so no acknowledged write can lie under a record that comes again. Once
+ * a sync has failed no record is made any more: one that could not be retired stays until the file is opened
+ * anew.
  *
  * Somebody else may have changed the image since the host was stopped (repaired its file system, restored
  * it). So a record comes again only if every sector of its range is as it was before the write or as it was

@@ -27,8 +27,8 @@ enum phase {
 	PHASE_SAVE,
 	PHASE_MAP,
 	PHASE_USAGE,
-	PHASE_RECORD, /* an atomic write begins with it, then PHASE_TRANSFER and PHASE_SYNC */
-	PHASE_UNDO,   /* between these two, when it cannot be finished */
+	PHASE_RECORD, /* an atomic write: after PHASE_SYNC, before PHASE_TRANSFER and PHASE_SYNC again */
+	PHASE_UNDO,   /* between these last two, when it cannot be finished */
 	PHASE_RETIRE,
 	PHASE_END,
 };
@@ -73,8 +73,8 @@ static uint16_t first_phase(struct lf_store *store, struct lf_io *io)
 	switch (io->op) {
 	case LF_OP_READ:
 	case LF_OP_WRITE:
-		if (io->atomic)
-			return PHASE_RECORD;
+		if (io->atomic) /* what is recorded as old has to be what a crash leaves */
+			return PHASE_SYNC;
 		return io->length_bytes ? PHASE_TRANSFER : PHASE_END;
 	case LF_OP_ZERO:
 		return io->length_bytes ? zeroing_phase(store, true) : PHASE_END;
@@ -109,6 +109,7 @@ void lf_file_begin(struct lf_store *store, struct lf_io *io)
 					 io->length_bytes <= LF_ATOMIC_MAX_BYTES));
 	io->error = LF_OK;
 	file_io->undone = LF_OK;
+	file_io->recorded = false;
 	file_io->store = store;
 	file_io->done_bytes = 0;
 	file_io->retries = 0;
@@ -231,7 +232,7 @@ static uint16_t phase_after_failure(struct lf_io *io)
 	case PHASE_TRANSFER:
 		if (!io->atomic)
 			break;
-		file_io->undone = (uint16_t)io->error;
+		file_io->undone = (uint8_t)io->error;
 		io->error = LF_OK;
 		return PHASE_UNDO;
 	case PHASE_UNDO:
@@ -301,8 +302,13 @@ static void sync_result(struct lf_io *io, int64_t result)
 
 bool lf_file_synced(struct lf_io *io)
 {
-	lf_file_io_of(io)->phase = io->atomic && !io->error ? PHASE_RETIRE : PHASE_END;
-	return lf_file_io_of(io)->phase != PHASE_END;
+	struct lf_file_io *file_io = lf_file_io_of(io);
+
+	if (!io->atomic || io->error)
+		file_io->phase = PHASE_END;
+	else
+		file_io->phase = file_io->recorded ? PHASE_RETIRE : PHASE_RECORD;
+	return file_io->phase != PHASE_END;
 }
 
 static bool wants_sync(const struct lf_io *io)
@@ -341,6 +347,7 @@ void lf_file_result(struct lf_io *io, int64_t result)
 			return;
 		break;
 	case PHASE_RECORD:
+		file_io->recorded = true;
 		file_io->phase = PHASE_TRANSFER;
 		return;
 	case PHASE_RETIRE:

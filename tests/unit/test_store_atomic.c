@@ -39,6 +39,7 @@ static struct {
 	uint32_t calls, stop_at;
 	uint32_t loss;
 	uint64_t room_bytes; /* so much may the store write to the image, then ENOSPC */
+	bool image_fails;    /* its syncs: EIO, and what was written since the last one may be lost */
 	uint32_t count;      /* of sectors that are not synced, and what was there */
 	struct before {
 		int fd;
@@ -128,6 +129,10 @@ int fdatasync(int fd)
 		return (int)syscall(SYS_fdatasync, fd);
 	if (++host.calls == host.stop_at)
 		stop();
+	if (host.image_fails && fd == host.files[0]) {
+		errno = EIO;
+		return -1;
+	}
 	for (uint32_t i = 0; i < host.count; i++)
 		if (host.before[i].fd != fd)
 			host.before[kept++] = host.before[i];
@@ -204,6 +209,8 @@ static int in_child(int (*work)(void), uint32_t stop_at, uint32_t loss, uint64_t
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
+static bool writes_before; /* and nothing made that stable */
+
 /* After its acknowledgement the host stops at once. */
 static int write_atomically(void)
 {
@@ -212,6 +219,9 @@ static int write_atomically(void)
 
 	if (open_store(false, &store, &info) != LF_OK || info.atomic_max_bytes != LF_ATOMIC_MAX_BYTES)
 		return 1;
+	memset(bytes, FOREIGN, LENGTH);
+	if (writes_before && run(store, LF_OP_WRITE, false, FROM, LENGTH) != LF_OK)
+		return 4;
 	memset(bytes, NEW, LENGTH);
 	enum lf_error error = run(store, LF_OP_WRITE, true, FROM, LENGTH);
 	if (error == LF_E_NO_SPACE)
@@ -282,6 +292,20 @@ static uint8_t contents(void)
 	return is == OLD || is == NEW ? is : 0;
 }
 
+/* Each sector as it was, or as the write before left it; or all of them new. */
+static bool is_all_or_nothing(void)
+{
+	uint32_t new = 0;
+
+	lf_assert(pread(image, bytes, IMAGE_BYTES, 0) == IMAGE_BYTES);
+	for (uint32_t at = FROM; at < FROM + LENGTH; at += SECTOR) {
+		if (bytes[at] != OLD && bytes[at] != NEW && bytes[at] != FOREIGN)
+			return false;
+		new += bytes[at] == NEW;
+	}
+	return new == 0 || new == LENGTH / SECTOR;
+}
+
 /* ---- Stopped everywhere ---- */
 
 /* The number of calls of the write until it is acknowledged, and until it is undone when there is no room. */
@@ -310,14 +334,33 @@ static void stop_everywhere(uint64_t room_bytes, uint32_t stops_expected)
 
 TEST(a_host_that_is_stopped_at_any_call_leaves_all_or_nothing)
 {
-	/* Record: new in two segments, old in two pieces, header, sync; image in two, sync; retire, sync. */
-	stop_everywhere(UINT64_MAX, 11);
+	/* Sync of the image; record: new in two segments, old in two pieces, header, sync; image in two,
+	 * sync; retire, sync. */
+	stop_everywhere(UINT64_MAX, 12);
 }
 
 TEST(a_host_that_is_stopped_while_it_undoes_leaves_all_or_nothing)
 {
 	/* As above, and what was written is copied back in two pieces. */
-	stop_everywhere(LENGTH - 4096, 13);
+	stop_everywhere(LENGTH - 4096, 14);
+}
+
+TEST(what_a_crash_takes_of_the_write_before_leaves_all_or_nothing_of_an_atomic_one)
+{
+	bool all = false;
+
+	writes_before = true;
+	for (uint32_t stop_at = 1; !all; stop_at++) {
+		for (uint32_t loss = LOSE_NOTHING; loss < LOSE_SOME + 3; loss++) {
+			begin();
+			(void)in_child(write_atomically, stop_at, loss, UINT64_MAX);
+			all = *acknowledged;
+			if (in_child(boot, 0, LOSE_ALL, UINT64_MAX) != 0 || !is_all_or_nothing())
+				lf_test_fail(__FILE__, __LINE__, "stopped at %u, loss %u", stop_at, loss);
+			end();
+		}
+	}
+	writes_before = false;
 }
 
 TEST(a_host_that_is_stopped_while_it_recovers_recovers_the_next_time)
@@ -327,7 +370,7 @@ TEST(a_host_that_is_stopped_while_it_recovers_recovers_the_next_time)
 	for (uint32_t stop_at = 1; stop_at < 10; stop_at++) {
 		for (uint32_t loss = LOSE_NOTHING; loss < LOSE_SOME + 3; loss++) {
 			begin();
-			CHECK_EQ(in_child(write_atomically, 8, LOSE_NOTHING, UINT64_MAX), 99);
+			CHECK_EQ(in_child(write_atomically, 9, LOSE_NOTHING, UINT64_MAX), 99);
 			CHECK_EQ(contents(), 0); /* half of it is there */
 			int how = in_child(boot, stop_at, loss, UINT64_MAX);
 			stops += how == 99;
@@ -373,7 +416,7 @@ TEST(an_image_that_something_else_has_changed_is_left_alone)
 	uint8_t foreign[SECTOR];
 
 	begin();
-	CHECK_EQ(in_child(write_atomically, 8, LOSE_NOTHING, UINT64_MAX), 99);
+	CHECK_EQ(in_child(write_atomically, 9, LOSE_NOTHING, UINT64_MAX), 99);
 	memset(foreign, FOREIGN, sizeof(foreign));
 	CHECK_EQ(pwrite(image, foreign, SECTOR, FROM + LENGTH - SECTOR), SECTOR);
 	lf_assert(pread(image, bytes, IMAGE_BYTES, 0) == IMAGE_BYTES);
@@ -395,7 +438,7 @@ TEST(a_read_only_unit_is_not_half_new)
 {
 	begin();
 	CHECK_EQ(in_child(boot_read_only, 0, LOSE_ALL, UINT64_MAX), 0);
-	CHECK_EQ(in_child(write_atomically, 8, LOSE_NOTHING, UINT64_MAX), 99);
+	CHECK_EQ(in_child(write_atomically, 9, LOSE_NOTHING, UINT64_MAX), 99);
 	CHECK_EQ(in_child(boot_read_only, 0, LOSE_ALL, UINT64_MAX), 2);
 	CHECK_EQ(in_child(boot, 0, LOSE_ALL, UINT64_MAX), 0);
 	CHECK_EQ(in_child(boot_read_only, 0, LOSE_ALL, UINT64_MAX), 0);
@@ -433,6 +476,36 @@ TEST(a_write_without_room_changes_nothing_and_the_next_one_succeeds)
 		CHECK_EQ(contents(), OLD);
 		CHECK_EQ(in_child(go_on_without_room, 0, LOSE_NOTHING, rooms[i]), 0);
 		CHECK_EQ(contents(), NEW);
+		end();
+	}
+}
+
+/* ---- No sync: the record of the write that failed is all that makes it whole ---- */
+
+static int write_twice_without_syncs(void)
+{
+	struct lf_store_info info;
+	struct lf_store *store;
+
+	if (open_store(false, &store, &info) != LF_OK)
+		return 1;
+	host.image_fails = true;
+	memset(bytes, NEW, LENGTH);
+	if (run(store, LF_OP_WRITE, true, FROM, LENGTH) != LF_E_IO)
+		return 2;
+	memset(bytes, OLD, SECTOR);
+	if (run(store, LF_OP_WRITE, true, 0, SECTOR) != LF_E_IO)
+		return 3;
+	stop();
+}
+
+TEST(a_write_whose_sync_failed_is_whole_after_a_crash_whatever_was_tried_since)
+{
+	for (uint32_t loss = LOSE_NOTHING; loss < LOSE_SOME + 3; loss++) {
+		begin();
+		CHECK_EQ(in_child(write_twice_without_syncs, 0, loss, UINT64_MAX), 99);
+		CHECK_EQ(in_child(boot, 0, LOSE_ALL, UINT64_MAX), 0);
+		CHECK(contents() != 0);
 		end();
 	}
 }
