@@ -168,20 +168,24 @@ static bool lf_short_data_serves(const struct lf_request *request)
 	       request->data_length == request->offered_length;
 }
 
-/* The command was checked against a medium that is there no more. True: it has its sense. */
+/*
+ * The command was checked against a medium that is there no more, or is not ready any more. True: it has its
+ * sense.
+ */
 static bool lf_medium_was_changed(struct lf_request *request)
 {
 	struct lf_lu *lu = request->lu;
 
-	if (request->task->medium == lu->medium_generation ||
-		(request->command->flags & LF_CMD_WITHOUT_MEDIUM))
+	if (request->command->flags & LF_CMD_WITHOUT_MEDIUM)
 		return false;
 	if (lu->medium_state != LF_MEDIUM_READY) {
 		lf_sense_not_ready(request);
-	} else {
-		lf_ua_clear(request->task->itl, LF_UA_MEDIUM_CHANGED);
-		lf_sense_unit_attention(request, LF_UA_MEDIUM_CHANGED);
+		return true;
 	}
+	if (request->task->medium == lu->medium_generation)
+		return false;
+	lf_ua_clear(request->task->itl, LF_UA_MEDIUM_CHANGED);
+	lf_sense_unit_attention(request, LF_UA_MEDIUM_CHANGED);
 	return true;
 }
 

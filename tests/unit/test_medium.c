@@ -363,6 +363,21 @@ TEST(a_fixed_disk_stops_and_starts_and_is_never_ejected)
 	stage_close(stage);
 }
 
+TEST(a_write_whose_data_comes_after_the_disk_was_stopped_is_not_carried_out)
+{
+	struct stage *stage = stage_open();
+	struct command *late = begin(stage, stage->other, 0, WRITE_10, 8, LF_TASK_SIMPLE);
+
+	CHECK(late->begun);
+	CHECK_EQ(run(stage, stage->nexus, 0, START_STOP, 0x00), 0);
+	submit(late, true);
+	CHECK_EQ(stage->store[0].count, 0);
+	CHECK_EQ(late->ended, 1);
+	CHECK_EQ(sense_of(late), STOPPED);
+	free(late);
+	stage_close(stage);
+}
+
 /* ---- The file below ---- */
 
 TEST(a_file_grows_by_command_and_by_itself_and_never_shrinks)
