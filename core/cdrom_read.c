@@ -240,7 +240,7 @@ static bool read_cd_next(struct lf_lu *lu, struct lf_request *request)
 	uint32_t size = what.to - what.from;
 	uint64_t count = lf_min(what.count, (request->data_length + size - 1) / size);
 	if (io->length_bytes > 0 && io->error != LF_OK) {
-		lf_finish_error(request, false, what.lba + request->step);
+		lf_finish_error(request, false, (uint32_t)(what.lba + request->step));
 		return false;
 	}
 	for (uint64_t at = 0; at < io->length_bytes; at += LF_SECTOR_BYTES)

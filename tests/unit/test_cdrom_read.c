@@ -91,6 +91,11 @@ TEST(a_read_that_fails_names_its_sector)
 		CHECK_EQ(RUN_IN(stage, 40 * 2352, 0xbe, 0, 0, 0, 0, 2, 0, 0, 40, 0xf8, 0, 0),
 			LF_SENSE(3, 0x11, 0));
 		CHECK_EQ(lf_get_be32(stage->command.request.sense + 3), 32); /* 30 are read at once */
+		stage_fail(stage, 1, LF_E_IO); /* one of the pregap, then LBA 0 */
+		CHECK_EQ(RUN_IN(stage, 2 * 2352, 0xbe, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0xf8, 0, 0),
+			LF_SENSE(3, 0x11, 0));
+		CHECK_EQ(stage->command.request.sense[0], 0xf0); /* VALID */
+		CHECK_EQ(lf_get_be32(stage->command.request.sense + 3), 0);
 		stage_close(stage);
 	}
 }
