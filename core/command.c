@@ -50,7 +50,9 @@ static const uint8_t first_row[256] = {
 /* Whether a unit of this type, with this medium, has the command at all. */
 static bool is_served(const struct lf_lu *lu, const struct lf_command *command)
 {
-	if ((command->flags & LF_CMD_THIN) && !lu->info.can_unmap)
+	bool empty = lu->store == NULL && lu->removable; /* the next medium may have what it takes */
+
+	if ((command->flags & LF_CMD_THIN) && !lu->info.can_unmap && !empty)
 		return false;
 	if ((command->flags & LF_CMD_REMOVABLE) && !lu->removable)
 		return false;

@@ -6,15 +6,20 @@
 
 enum prevent { PREVENT_MEDIUM = 1, PREVENT_FOR_EVER = 2 };
 
-static bool is_prevented(struct lf_lu *lu)
+/* What any nexus has set. */
+static uint8_t prevents(struct lf_lu *lu)
 {
-	bool prevented = false;
+	uint8_t bits = 0;
 
 	lf_lock(&lu->lock);
-	lf_list_each(link, after, &lu->itls) prevented |=
-		lf_container(link, struct lf_itl, link)->prevents != 0;
+	lf_list_each(link, after, &lu->itls) bits |= lf_container(link, struct lf_itl, link)->prevents;
 	lf_unlock(&lu->lock);
-	return prevented;
+	return bits;
+}
+
+static bool is_prevented(struct lf_lu *lu)
+{
+	return prevents(lu) != 0;
 }
 
 void lf_prevent_clear(struct lf_lu *lu, const struct lf_nexus *nexus)
@@ -209,7 +214,8 @@ static void change_ready(struct lf_exclusive *exclusive)
 	change->error = LF_OK;
 	if (removed && !change->force && is_prevented(lu)) {
 		lf_media_event_raise(lu, LF_MEDIA_EVENT_EJECT_REQUEST);
-		lf_ua_raise(lu, LF_UA_EJECT_REQUESTED, NULL);
+		if (prevents(lu) & PREVENT_FOR_EVER)
+			lf_ua_raise(lu, LF_UA_EJECT_REQUESTED, NULL);
 		change->error = LF_E_BUSY;
 	} else {
 		change->old = lu->store;

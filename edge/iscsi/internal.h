@@ -403,6 +403,8 @@ enum iscsi_claim lf_iscsi_session_claim(
 	struct iscsi_connection *connection, enum iscsi_login_status *refusal);
 /* After the claim; false when memory is short. */
 bool lf_iscsi_session_open(struct iscsi_connection *connection);
+/* The I_T nexus is lost, and what it held is free; nothing of it is in the core. May be called again. */
+void lf_iscsi_nexus_end(struct iscsi_connection *connection);
 /* Nothing of it is in the core any more; also for connections that never had one. May be called again. */
 void lf_iscsi_session_close(struct iscsi_connection *connection);
 bool lf_iscsi_session_idle(const struct iscsi_connection *connection);

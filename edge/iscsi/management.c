@@ -371,6 +371,9 @@ static void answer_logout(struct iscsi_connection *connection)
 	struct iscsi_reply *reply = lf_iscsi_reply_create(connection, ISCSI_LOGOUT_RESPONSE, 0);
 
 	connection->logging_out = false;
+	/* Before the answer: whoever has it may count on what the nexus held, such as RESERVE, being free. */
+	if (connection->logout_response == ISCSI_LOGOUT_CLOSED)
+		lf_iscsi_nexus_end(connection);
 	if (reply == NULL)
 		return;
 	reply->bhs[ISCSI_AT_RESPONSE] = connection->logout_response;

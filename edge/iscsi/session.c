@@ -246,6 +246,17 @@ bool lf_iscsi_session_idle(const struct iscsi_connection *connection)
 	return connection->session.in_core == 0 && connection->session.tmf_count == 0;
 }
 
+void lf_iscsi_nexus_end(struct iscsi_connection *connection)
+{
+	struct iscsi_session *session = &connection->session;
+
+	if (session->nexus == NULL)
+		return;
+	lf_nexus_close(session->nexus);
+	session->nexus = NULL;
+	connection->lane->session_count--;
+}
+
 void lf_iscsi_session_close(struct iscsi_connection *connection)
 {
 	struct iscsi_session *session = &connection->session;
@@ -253,11 +264,7 @@ void lf_iscsi_session_close(struct iscsi_connection *connection)
 
 	lf_iscsi_pool_unpromise(&lane->pool, session->granted * session->promise_pages);
 	session->granted = 0;
-	if (session->nexus != NULL) {
-		lf_nexus_close(session->nexus);
-		lane->session_count--;
-	}
-	session->nexus = NULL;
+	lf_iscsi_nexus_end(connection);
 	lf_free(session->tasks);
 	session->tasks = NULL;
 	leave_list(connection);
