@@ -393,6 +393,8 @@ void lf_ua_clear(struct lf_itl *itl, enum lf_ua ua);
 void lf_ua_clear_all(struct lf_nexus *nexus, enum lf_ua ua);
 /* Raises it for every nexus of the unit except one (NULL: for all). */
 void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
+/* Likewise; lu->lock is held. */
+void lf_ua_raise_locked(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
 /* Likewise, but only for nexuses whose tasks were marked. adapter->lock is held. */
 void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
 /* Raises it for this nexus alone. */

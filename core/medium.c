@@ -62,9 +62,8 @@ void lf_prevent_allow(struct lf_lu *lu, struct lf_request *request)
 
 /* ---- Events of the medium, for GET EVENT STATUS NOTIFICATION (MMC-6 6.6) ---- */
 
-void lf_media_event_raise(struct lf_lu *lu, enum lf_media_event event)
+static void raise_event_locked(struct lf_lu *lu, enum lf_media_event event)
 {
-	lf_lock(&lu->lock);
 	lf_list_each(link, after, &lu->itls)
 	{
 		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
@@ -72,6 +71,12 @@ void lf_media_event_raise(struct lf_lu *lu, enum lf_media_event event)
 			itl->media_events &= (uint8_t) ~(1u << LF_MEDIA_EVENT_NEW_MEDIA);
 		itl->media_events |= (uint8_t)(1u << event);
 	}
+}
+
+void lf_media_event_raise(struct lf_lu *lu, enum lf_media_event event)
+{
+	lf_lock(&lu->lock);
+	raise_event_locked(lu, event);
 	lf_unlock(&lu->lock);
 }
 
@@ -93,14 +98,30 @@ bool lf_media_event_take(struct lf_itl *itl, enum lf_media_event *event)
 	return found;
 }
 
+/*
+ * Between these the medium changes, and initiators are told of it: no command begins with the new one before
+ * its nexus has heard.
+ */
+static void change_begin(struct lf_lu *lu)
+{
+	lf_lock(&lu->lock);
+	lf_lanes_stop(lu->adapter);
+}
+
+static void change_end(struct lf_lu *lu)
+{
+	lf_lanes_go(lu->adapter);
+	lf_unlock(&lu->lock);
+}
+
 /* Initiators learn what came and what went; except: whose command it was, which knows. */
-static void tell(struct lf_lu *lu, bool removed, bool inserted, const struct lf_nexus *except)
+static void tell_locked(struct lf_lu *lu, bool removed, bool inserted, const struct lf_nexus *except)
 {
 	if (removed)
-		lf_media_event_raise(lu, LF_MEDIA_EVENT_REMOVAL);
+		raise_event_locked(lu, LF_MEDIA_EVENT_REMOVAL);
 	if (inserted) {
-		lf_media_event_raise(lu, LF_MEDIA_EVENT_NEW_MEDIA);
-		lf_ua_raise(lu, LF_UA_MEDIUM_CHANGED, except);
+		raise_event_locked(lu, LF_MEDIA_EVENT_NEW_MEDIA);
+		lf_ua_raise_locked(lu, LF_UA_MEDIUM_CHANGED, except);
 	}
 }
 
@@ -166,12 +187,12 @@ static void start_stop_finish(struct lf_lu *lu, struct lf_request *request)
 	bool loaded = lu->store != NULL && (from == LF_MEDIUM_TRAY_OPEN) != (to == LF_MEDIUM_TRAY_OPEN);
 
 	if (from != to) {
-		lf_lanes_stop(lu->adapter);
+		change_begin(lu);
 		lu->medium_state = to;
 		lu->medium_generation += loaded;
-		lf_lanes_go(lu->adapter);
-		tell(lu, loaded && to == LF_MEDIUM_TRAY_OPEN, loaded && to == LF_MEDIUM_READY,
+		tell_locked(lu, loaded && to == LF_MEDIUM_TRAY_OPEN, loaded && to == LF_MEDIUM_READY,
 			request->nexus);
+		change_end(lu);
 	}
 	lf_finish_good(request, 0);
 }
@@ -220,15 +241,15 @@ static void change_ready(struct lf_exclusive *exclusive)
 	} else {
 		change->old = lu->store;
 		change->old_ops = lu->ops;
-		lf_lanes_stop(lu->adapter);
+		change_begin(lu);
 		lf_lu_set_medium(lu, change->ops, change->store, change->store == NULL ? &none : change->info,
 			change->read_only);
 		if (change->open_tray)
 			lu->medium_state = LF_MEDIUM_TRAY_OPEN;
-		lf_lanes_go(lu->adapter);
+		tell_locked(lu, removed, change->store != NULL, NULL);
+		change_end(lu);
 		lf_prevent_clear(lu, NULL);
 		lf_trace_medium_changed(lu->lun, lu->info.block_count, lu->info.block_size, change->force);
-		tell(lu, removed, change->store != NULL, NULL);
 	}
 	lf_change_end(exclusive);
 	change->done(change);
@@ -249,11 +270,11 @@ static void resize_ready(struct lf_exclusive *exclusive)
 	bool grown = lu->store != NULL && resize->block_count > lu->info.block_count;
 
 	if (grown) {
-		lf_lanes_stop(lu->adapter);
+		change_begin(lu);
 		lu->info.block_count = resize->block_count;
-		lf_lanes_go(lu->adapter);
+		lf_ua_raise_locked(lu, LF_UA_CAPACITY_CHANGED, NULL);
+		change_end(lu);
 		lf_trace_capacity_changed(lu->lun, resize->block_count, lu->info.block_size, 0);
-		lf_ua_raise(lu, LF_UA_CAPACITY_CHANGED, NULL);
 	}
 	lf_change_end(exclusive);
 	resize->done(resize);

@@ -216,11 +216,10 @@ void lf_ua_raise_one_locked(struct lf_itl *itl, enum lf_ua ua)
  * A CD-ROM does not tell of other units: initiators take every unit attention of a removable medium for
  * another medium, and end what reads the mounted one with an error (Linux, Windows).
  */
-void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
+void lf_ua_raise_locked(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 {
 	if (ua == LF_UA_REPORTED_LUNS_CHANGED && lu->type == LF_LU_CDROM)
 		return;
-	lf_lock(&lu->lock);
 	lf_list_each(link, after, &lu->itls)
 	{
 		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
@@ -229,6 +228,12 @@ void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 		if (itl->nexus != except && !quiet)
 			lf_ua_raise_one_locked(itl, ua);
 	}
+}
+
+void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
+{
+	lf_lock(&lu->lock);
+	lf_ua_raise_locked(lu, ua, except);
 	lf_unlock(&lu->lock);
 }
 
