@@ -13,12 +13,13 @@ void lf_steps_run(struct lf_lu *lu, struct lf_request *request,
 	bool (*next)(struct lf_lu *lu, struct lf_request *request))
 {
 	for (;;) {
+		if (!next(lu, request))
+			return;
+		/* Only now: one that has nothing left to do was carried out, and says so. */
 		if (lf_request_is_aborted(request)) {
 			lf_finish_aborted(request);
 			return;
 		}
-		if (!next(lu, request))
-			return;
 		lf_atomic_store_u32(&request->turn, 0);
 		lf_lu_submit_io(lu, request);
 		if (!(lf_atomic_or_u32(&request->turn, TURN_RETURNED) & TURN_DONE))
