@@ -50,6 +50,7 @@ struct lf_device {
 	char id[LF_NAMING_CAPACITY];
 	enum lf_lu_type type;
 	bool removable, saves;
+	int state_handle; /* the store's; only if saves */
 	uint16_t rotation;
 	/* As it was asked for: what comes in later is taken likewise. */
 	uint32_t block_size, physical_block_size;

@@ -179,12 +179,20 @@ static int take_state(struct lf_device *device, int handle)
 		return -1;
 	if (!device->removable && lf_control_state_take(handle, &message)) {
 		device->saves = true;
+		device->state_handle = handle;
 		return handle;
 	}
 	if (!device->removable)
 		warn_of_state(device, message.text);
 	close(handle);
 	return -1;
+}
+
+/* Before it is closed. */
+static void leave_state(const struct lf_device *device)
+{
+	if (device->saves)
+		lf_control_state_leave(device->state_handle);
 }
 
 /* What was saved of the unit; one that is damaged begins anew. NULL: nothing. Freed by lf_free. */
@@ -254,12 +262,15 @@ static enum lf_control_status bring_up(struct lf_device *device, const struct lf
 	else if (status == LF_CONTROL_OK)
 		lf_device_set_empty(device, &device->medium);
 	if (status != LF_CONTROL_OK) {
+		leave_state(device);
 		close_handles(own);
 		return status;
 	}
 	status = lf_control_status_of(add_unit(device, request, own[1], message));
-	if (status != LF_CONTROL_OK && device->medium.store)
+	if (status != LF_CONTROL_OK && device->medium.store) {
+		leave_state(device);
 		device->devices->options.store_ops->close(device->medium.store);
+	}
 	return status;
 }
 
@@ -307,6 +318,7 @@ static void gone(struct lf_post *post)
 	struct lf_message message = {""};
 	struct lf_link waiters, *link;
 
+	leave_state(device);
 	if (device->medium.store)
 		devices->options.store_ops->close(device->medium.store);
 	if (error != LF_OK) {

@@ -101,8 +101,32 @@ bool lf_control_state_take(int fd, struct lf_message *message)
 		lf_message_set(message, "no regular file, or not open for reading and writing");
 		return false;
 	}
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+	if (fcntl(fd, F_OFD_SETLK, &lock) != 0 && errno != ENOLCK && errno != EOPNOTSUPP && errno != ENOSYS) {
+		lf_message_set(message, "another adapter has it: disconnect the disk there");
+		return false;
+	}
+	/* Whoever had it before may have removed it since it was opened. */
+	if (fstat(fd, &facts) == 0 && facts.st_nlink > 0)
 		return true;
-	lf_message_set(message, "another adapter has it: disconnect the disk there");
+	lf_message_set(message, "it was just removed: disconnect the disk, and connect it again");
 	return false;
+}
+
+void lf_control_state_leave(int fd)
+{
+	char link[40], path[PATH_MAX];
+	struct stat open_one, named;
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length <= 0 || fstat(fd, &open_one) != 0 || open_one.st_size != 0)
+		return;
+	path[length] = '\0';
+	/* The lock is held: who opens it now meets it in lf_control_state_take. */
+	if (lstat(path, &named) != 0 || named.st_dev != open_one.st_dev || named.st_ino != open_one.st_ino)
+		return;
+	if (unlink(path) != 0)
+		lf_log(LF_LOG_DEBUG, "%s: it is empty, and stays: %s", path,
+			lf_error_text(lf_error_from_errno(errno)));
 }

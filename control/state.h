@@ -18,4 +18,7 @@ enum lf_error lf_control_state_open(
  */
 bool lf_control_state_take(int fd, struct lf_message *message);
 
+/* Before one that was taken is closed: when nothing was ever saved in it, the file is removed. */
+void lf_control_state_leave(int fd);
+
 #endif

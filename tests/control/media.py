@@ -261,8 +261,15 @@ def without_a_state_file_a_disk_is_connected_all_the_same(scratch):
         # A medium that comes and goes has nothing beside it.
         assert connect("--removable", image, where=state) == ("", False)
         assert connect("--cdrom", where=state) == ("", False) and not os.path.exists(state)
-        assert connect(image, where=state) == ("", True)
+        # What is empty goes with the disk; so it does when the disk is refused.
+        assert connect(image, where=state) == ("", True) and os.listdir(state) == []
+        env = harness.clean_environment(LUNGFISH_STATE=state)
+        assert daemon.run("connect", sparse(os.path.join(scratch, "odd.img"), 1000), env=env).status == FAILED
+        assert os.listdir(state) == []
+        daemon.must("connect", image, env=env)
         name, = os.listdir(state)
+        daemon.must("disconnect", "disk")
+        open(os.path.join(state, name), "w").close()
         path = os.path.join(state, name)
         # No link is followed, and nothing but a file is taken.
         os.rename(path, os.path.join(scratch, "elsewhere"))
