@@ -77,10 +77,13 @@ class Adapter:
         if engine:
             self.environment["LUNGFISH_ENGINE"] = engine
         self.portal = "127.0.0.1:%d" % free_port()
-        arguments = list(before) + [find_program("lungfishd"), "--iscsi", self.portal, "--iqn", self.iqn,
-                                    "--socket", self.socket] + list(images)
-        with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        self.arguments = list(before) + [find_program("lungfishd"), "--iscsi", self.portal, "--iqn", self.iqn,
+                                         "--socket", self.socket] + list(images)
+        self.start()
+
+    def start(self):
+        with open(self.log_path, "a") as log:
+            self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.environment)
         self.wait_until_ready()
 
