@@ -124,11 +124,17 @@ static void client_read(struct client *client)
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (got >= 0)
+		take_handles(&header, handles);
+	/* An empty message looks like the end, but it may have brought descriptors. */
 	if (got <= 0) {
+		for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
+			if (handles[i] >= 0)
+				close(handles[i]);
+		}
 		client_close(client);
 		return;
 	}
-	take_handles(&header, handles);
 	client_touch(client);
 	client->serving = true;
 	/* Nothing but the end of the client is looked for until it was answered. */

@@ -199,6 +199,8 @@ def clients_that_die_half_way_leave_nothing(scratch):
             with daemon.client() as peer:
                 send_handles(peer, header(LIST, 24)[:10], [fd] * 5)
             with daemon.client() as peer:
+                send_handles(peer, b"", [fd, fd])
+            with daemon.client() as peer:
                 send_handles(peer, header(IDENTIFY, 16), [fd] * 200)
             with daemon.client() as peer:
                 # Refused by the time that nobody waits for the answer: a name that is none.
