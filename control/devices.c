@@ -149,8 +149,9 @@ static enum lf_control_status prepare(struct lf_device *device, const struct lf_
 	device->block_size = request->type == LF_LU_CDROM ? CD_BLOCK_BYTES : request->block_size;
 	device->physical_block_size = request->physical_block_size;
 	snprintf(device->medium.path, sizeof(device->medium.path), "%s", request->path.bytes);
-	if (status == LF_CONTROL_OK && handles[0] < 0 && request->path.length > 0) {
-		lf_message_set(message, "no descriptor of the image came with the request");
+	if (status == LF_CONTROL_OK && (handles[0] < 0) != (request->path.length == 0)) {
+		lf_message_set(message, handles[0] < 0 ? "no descriptor of the image came with the request"
+						       : "no path of the image came with the request");
 		status = LF_CONTROL_INVALID;
 	}
 	if (status == LF_CONTROL_OK && handles[0] >= 0)

@@ -378,6 +378,7 @@ TEST(one_image_is_never_two_units)
 	CHECK_EQ(connect_image("/images/link.img", again, 0), LF_CONTROL_BUSY);
 	CHECK_STR(one.reply.failure.text.bytes, "already connected as disk: disconnect it first");
 	CHECK(fcntl(again, F_GETFD) < 0); /* it was closed */
+	CHECK_EQ(connect_image("", image("b", 512), LF_CONTROL_REMOVABLE), LF_CONTROL_INVALID); /* which? */
 	CHECK_EQ(lf_devices_count(devices), 1);
 	tear_down();
 }
