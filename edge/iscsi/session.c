@@ -55,18 +55,24 @@ static uint32_t new_tsih_locked(struct lf_iscsi *iscsi)
 	return iscsi->tsih_last;
 }
 
-/* Its last command ends before the younger one is answered. */
-static enum iscsi_claim take_place_locked(struct iscsi_connection *connection, struct iscsi_connection *older)
-{
-	lf_list_append(&older->claimants, &connection->claim_link);
-	lf_iscsi_connection_kick(older, ISCSI_KICK_CLOSE);
-	return ISCSI_CLAIM_WAITS;
-}
-
 static enum iscsi_claim refuse(enum iscsi_login_status *refusal, enum iscsi_login_status status)
 {
 	*refusal = status;
 	return ISCSI_CLAIM_REFUSED;
+}
+
+/*
+ * Its last command ends before the younger one is answered. Who proved to be somebody else takes nobody's
+ * place: a name and an ISID are no secret.
+ */
+static enum iscsi_claim take_place_locked(
+	struct iscsi_connection *connection, struct iscsi_connection *older, enum iscsi_login_status *refusal)
+{
+	if (!lf_iscsi_text_equal(older->login.chap.user, connection->login.chap.user))
+		return refuse(refusal, ISCSI_LOGIN_NOT_AUTHORIZED);
+	lf_list_append(&older->claimants, &connection->claim_link);
+	lf_iscsi_connection_kick(older, ISCSI_KICK_CLOSE);
+	return ISCSI_CLAIM_WAITS;
 }
 
 static enum iscsi_claim claim_discovery_locked(struct iscsi_connection *connection)
@@ -100,7 +106,7 @@ static enum iscsi_claim claim_existing_locked(
 	if (older->login.cid != connection->login.cid)
 		return refuse(refusal, ISCSI_LOGIN_TOO_MANY_CONNECTIONS);
 	connection->reinstates = true;
-	return take_place_locked(connection, older);
+	return take_place_locked(connection, older, refusal);
 }
 
 static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum iscsi_login_status *refusal)
@@ -117,7 +123,7 @@ static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum i
 	/* Session reinstatement, 6.3.5; or another one was faster. */
 	older = find_port_locked(iscsi, connection);
 	if (older != NULL)
-		return take_place_locked(connection, older);
+		return take_place_locked(connection, older, refusal);
 	if (iscsi->session_count >= iscsi->sessions_max)
 		return refuse(refusal, ISCSI_LOGIN_OUT_OF_RESOURCES);
 	connection->tsih = connection->reinstates && find_tsih_locked(iscsi, connection->login.tsih) == NULL

@@ -14,7 +14,7 @@ from adapter import Adapter, find_program, must, need, run, sparse  # noqa: E402
 USER, SECRET = "iqn.2001-04.com.example:raw", "a secret of 22 bytes.."
 OTHER, OTHER_SECRET = "somebody else", "quite_another_secret"
 MUTUAL, MUTUAL_SECRET = "the target", "and one of its own"
-NOT_PROVEN, INITIATOR_ERROR = 0x0201, 0x0200
+NOT_PROVEN, NOT_AUTHORIZED, INITIATOR_ERROR = 0x0201, 0x0202, 0x0200
 
 
 def secrets_file(scratch, text, mode=0o600, name="secrets"):
@@ -48,7 +48,8 @@ def counted(event):
 def one_way():
     for (user, secret), (algorithm, size), form in itertools.product(
             ((USER, SECRET), (OTHER, OTHER_SECRET)), (("5", 16), ("7", 32)), ("hex", "base64")):
-        with target.connect() as connection:
+        # A port for each of them: the session before may not have ended yet.
+        with target.connect(isid=b"\x80\0\0\0\0" + bytes([5 + (user == OTHER)])) as connection:
             connection.chap(user, secret, algorithm, form)
             assert connection.answers["CHAP_A"] == algorithm
             assert len(connection.answers["CHAP_C"]) == 2 + 2 * size, connection.answers
@@ -67,6 +68,24 @@ def mutual():
             connection.login_request([], 0x87)
             assert connection.login_answer().flags == 0x87
             connection.ready().ping()
+
+
+def nobody_takes_anothers_session():
+    """A session is reinstated (6.3.4, 6.3.5) by the user whose it is; another's login under its name is refused."""
+    port = {"isid": b"\x80\0\0\0\0\4"}
+    with target.connect(**port).login(chap=(USER, SECRET)) as own:
+        own.ready()
+        for tsih in (0, own.tsih):
+            with target.connect(**port) as other:
+                other.tsih = tsih
+                other.chap(OTHER, OTHER_SECRET)
+                other.login_request([], 0x87)
+                refused(other, other.login_answer(), NOT_AUTHORIZED)
+            own.ping()
+        for tsih in (own.tsih, 0):
+            with target.connect(**port) as again:
+                again.tsih = tsih
+                again.login(chap=(USER, SECRET)).ready().ping()
 
 
 def straight_to_full_feature():
@@ -359,7 +378,7 @@ def not_our_error():
         assert word not in log.replace("iscsi_not_authenticated", ""), (word, log)
 
 
-for case in (one_way, mutual, straight_to_full_feature, initiators_order_of_algorithms, discovery, no_way_around,
+for case in (one_way, mutual, nobody_takes_anothers_session, straight_to_full_feature, initiators_order_of_algorithms, discovery, no_way_around,
              wrong_secrets, out_of_order, malformed, longest_challenge, reflection, reflected_answers, replay,
              no_mutual_secret, not_without_secrets, flood, secrets_files, libiscsi, not_our_error):
     cases.run("iscsi_chap_" + case.__name__, case)
