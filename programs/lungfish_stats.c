@@ -249,6 +249,12 @@ struct watch {
 	struct lf_sample **now, **before;
 };
 
+/* A device of the same name that came in between has begun to count anew: it waits for the next interval. */
+static bool is_comparable(const struct lf_sample *now, const struct lf_sample *before)
+{
+	return now && before && now->number == before->number;
+}
+
 static void print(const struct lf_command_line *line, const struct watch *watch,
 	const struct lf_column *const *chosen, uint32_t chosen_count)
 {
@@ -258,7 +264,7 @@ static void print(const struct lf_command_line *line, const struct watch *watch,
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; rows && i < watch->count; i++) {
-		if (watch->now[i])
+		if (line->interval_s ? is_comparable(watch->now[i], watch->before[i]) : watch->now[i] != NULL)
 			rows[count++] = (struct row){watch->now[i], watch->before[i]};
 	}
 	for (uint32_t i = 0; i < count && line->json; i++)

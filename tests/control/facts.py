@@ -126,6 +126,39 @@ def counters_are_true(scratch):
         assert daemon.must("stats", "-J").json()["stats"] == []
 
 
+def commands_answered(daemon):
+    return daemon.must("status", "-J").json()["adapters"][0]["events"]["control_command"]
+
+
+def a_device_that_came_anew_is_not_compared_with_the_one_before(scratch):
+    """Under the same name, within an interval: its counters began at 0 again."""
+    with Daemon(scratch) as daemon:
+        image = sparse(os.path.join(scratch, "disk.img"), MIB)
+        daemon.must("connect", image)
+        with initiator(daemon) as connection:
+            connection.ready()
+            for _ in range(9):
+                connection.good(raw.read10(0, 8), read=4096)
+        answered, polls = commands_answered(daemon), [0]
+        watch = subprocess.Popen([harness.COMMAND, "stats", "disk", "-J", "--interval", "3", "--count", "2"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True,
+                                 env=harness.clean_environment(LUNGFISH_SOCKET=daemon.socket))
+
+        def has_begun():
+            polls[0] += 1
+            return commands_answered(daemon) > answered + polls[0]
+        assert wait_for(has_begun)
+        daemon.must("disconnect", "disk")
+        daemon.must("connect", image)
+        out, _ = watch.communicate(timeout=harness.WAIT_S)
+        rows, at = [], 0
+        while out[at:].strip():
+            one, end = harness.json.JSONDecoder().raw_decode(out[at:])
+            rows, at = rows + one["stats"], at + end + 1
+        assert len(rows) == 1 and rows[0]["counters"]["read_commands"] == 0, rows
+        assert rows[0]["interval_ns"] >= 10 ** 9
+
+
 def reservations_are_shown_and_cleared(scratch):
     with Daemon(scratch) as daemon:
         daemon.must("connect", sparse(os.path.join(scratch, "disk.img"), MIB))
@@ -247,4 +280,5 @@ if __name__ == "__main__":
     sys.exit(harness.main([
         sessions_are_listed_and_dropped, many_sessions_are_listed,
         stats_of_all_go_on_without_those_that_left, counters_are_true,
-        reservations_are_shown_and_cleared, an_image_that_fails_is_a_fault, bash_completes_what_is_due]))
+        a_device_that_came_anew_is_not_compared_with_the_one_before, reservations_are_shown_and_cleared,
+        an_image_that_fails_is_a_fault, bash_completes_what_is_due]))
