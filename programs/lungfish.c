@@ -10,14 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t lf_control_character(const char *text)
+{
+	unsigned char c = (unsigned char)text[0], next = c ? (unsigned char)text[1] : 0;
+
+	if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+		return 2;
+	return c < 0x20 || c == 0x7f ? 1 : 0;
+}
+
 void lf_print_clean(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
-		else
-			fputc(c, out);
+	for (size_t escaped = 0; *text; text++) {
+		escaped = lf_max(escaped, lf_control_character(text));
+		if (escaped > 0) {
+			fprintf(out, "\\x%02x", (unsigned char)*text);
+			escaped--;
+		} else {
+			fputc(*text, out);
+		}
 	}
 }
 

@@ -91,6 +91,9 @@ const char *lf_verb_name(const struct lf_verb *verb, char *text, size_t room_byt
 int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status);
 /* A line stays one line, and a terminal is not steered. */
 void lf_print_clean(FILE *out, const char *text);
+/* The bytes of the control character that text, which is not empty, begins with; 0: it begins with another.
+ * U+0080 to U+009F are some, too. */
+size_t lf_control_character(const char *text);
 int lf_exit_of_error(enum lf_error error);
 int lf_exit_of_status(enum lf_control_status status);
 /* "lungfish: verb: object: warning: message: why" on stderr, if that is not for machines or to be silent. */

@@ -79,12 +79,16 @@ bool lf_columns_choose(const struct lf_command_line *line, const struct lf_table
 /* What would break the line or the columns goes as \xNN, as lsblk does it. */
 static void escape(const struct lf_command_line *line, const char *cell, char *out)
 {
-	for (; *cell; cell++) {
-		unsigned char c = (unsigned char)*cell;
-		if (c < 0x20 || c == 0x7f || c == '\\' || (line->raw && c == ' '))
-			out += sprintf(out, "\\x%02x", c);
-		else
-			*out++ = (char)c;
+	for (size_t escaped = 0; *cell; cell++) {
+		escaped = lf_max(escaped, lf_control_character(cell));
+		if (*cell == '\\' || (line->raw && *cell == ' '))
+			escaped = 1;
+		if (escaped > 0) {
+			out += sprintf(out, "\\x%02x", (unsigned char)*cell);
+			escaped--;
+		} else {
+			*out++ = *cell;
+		}
 	}
 	*out = '\0';
 }

@@ -63,6 +63,20 @@ def sessions_are_listed_and_dropped(scratch):
         initiator(daemon, 1, "iqn.2001-04.com.example:one").ready().close()
 
 
+def an_initiators_name_steers_no_terminal(scratch):
+    """U+009B begins an escape sequence as ESC [ does, and a name may have it."""
+    with Daemon(scratch) as daemon:
+        daemon.must("connect", sparse(os.path.join(scratch, "disk.img"), MIB))
+        with initiator(daemon, name="iqn.x:\u009b2J\u00e4\u0085") as connection:
+            connection.ready()
+            for options in ([], ["-r"]):
+                out = daemon.must("session", "list", "-no", "INITIATOR", *options).out
+                assert out == "iqn.x:\\xc2\\x9b2J\u00e4\\xc2\\x85\n", ascii(out)
+            connection.good(bytes([RESERVE_6, 0, 0, 0, 0, 0]))
+            out = daemon.must("reserve", "show", "disk").out
+            assert "\\xc2\\x9b2j" in out and not any(0x80 <= ord(c) < 0xa0 for c in out), ascii(out)
+
+
 def many_sessions_are_listed(scratch):
     with Daemon(scratch) as daemon:
         open_ones = [initiator(daemon, i) for i in range(1, 121)]
@@ -278,7 +292,7 @@ def bash_completes_what_is_due(scratch):
 
 if __name__ == "__main__":
     sys.exit(harness.main([
-        sessions_are_listed_and_dropped, many_sessions_are_listed,
-        stats_of_all_go_on_without_those_that_left, counters_are_true,
-        a_device_that_came_anew_is_not_compared_with_the_one_before, reservations_are_shown_and_cleared,
-        an_image_that_fails_is_a_fault, bash_completes_what_is_due]))
+        sessions_are_listed_and_dropped, many_sessions_are_listed, stats_of_all_go_on_without_those_that_left,
+        counters_are_true, a_device_that_came_anew_is_not_compared_with_the_one_before,
+        reservations_are_shown_and_cleared, an_image_that_fails_is_a_fault, an_initiators_name_steers_no_terminal,
+        bash_completes_what_is_due]))
