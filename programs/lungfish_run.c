@@ -292,7 +292,8 @@ static bool stop_daemon(struct run *run)
 
 static int connect_images(struct run *run)
 {
-	uint32_t count = (uint32_t)run->line.operand_count;
+	/* None: an empty drive. */
+	uint32_t image_count = (uint32_t)run->line.operand_count, count = lf_max(image_count, 1u);
 	struct lf_control_device device;
 	struct lf_client *client;
 	int status;
@@ -305,7 +306,8 @@ static int connect_images(struct run *run)
 	if (!client)
 		return LF_EXIT_RUN_FAILED;
 	for (uint32_t i = 0; status == LF_EXIT_DONE && i < count; i++) {
-		status = lf_connect_image(&run->line, client, run->line.operands[i], NULL, &device);
+		status = lf_connect_image(
+			&run->line, client, i < image_count ? run->line.operands[i] : NULL, NULL, &device);
 		if (status == LF_EXIT_DONE)
 			at += (size_t)sprintf(run->uris + at, "%s%s", i > 0 ? " " : "", device.url.bytes);
 	}

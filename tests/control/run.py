@@ -103,6 +103,17 @@ def the_command_finds_its_adapter(scratch):
     place.check_clean()
 
 
+def a_drive_needs_no_image(scratch):
+    place = Place(scratch)
+    script = 'echo "$LUNGFISH_URI $LUNGFISH_URIS"; "%s" list -n -o TYPE,STATE' % COMMAND
+    answer = place.run("--cdrom", "--", "sh", "-c", script)
+    assert answer.status == 0, answer.err
+    uris, drive = answer.out.splitlines()
+    assert uris.split()[0] == uris.split()[1] and uris.startswith("iscsi://127.0.0.1:"), uris
+    assert drive.split() == ["cdrom", "empty"], drive
+    place.check_clean()
+
+
 def arguments_and_input_pass_untouched(scratch):
     place = Place(scratch)
     answer = place.run(place.image, "--", "printf", "[%s]", "--json", "a b", "--", "-h")
@@ -161,6 +172,6 @@ def a_daemon_that_dies_is_told(scratch):
 
 if __name__ == "__main__":
     sys.exit(harness.main([
-        the_exit_status_is_the_commands, our_failures_have_their_own, the_command_finds_its_adapter,
+        the_exit_status_is_the_commands, our_failures_have_their_own, the_command_finds_its_adapter, a_drive_needs_no_image,
         arguments_and_input_pass_untouched, an_image_can_be_made_for_it, signals_go_on_to_the_command,
         even_killed_it_leaves_nothing, a_daemon_that_dies_is_told]))
