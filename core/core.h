@@ -62,6 +62,7 @@ struct lf_task {
 	bool answered;          /* ended with a status that its initiator is told */
 	bool queued;            /* in its unit's queue; adapter->lock */
 	bool counted;           /* the unit's exclusive owner waits for it; adapter->lock */
+	bool alone;             /* it has to be, or is, alone on the unit; adapter->lock */
 	bool slow;              /* met a gate that was not zero: goes by the locked path at submit, too */
 	struct lf_itl *itl;     /* lives until the nexus closes, which waits for done */
 	struct lf_waiter order; /* ORDERED tasks wait with it, younger ones for it */
@@ -568,6 +569,12 @@ void lf_run_runnable(struct lf_adapter *adapter);
 void lf_change_begin(struct lf_exclusive *change);
 void lf_change_end(struct lf_exclusive *change);
 bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *task);
+/*
+ * is_due: the task, which may run now, has to take the unit first. take: it does; false when commands still
+ * run that it has to wait for. adapter->lock is held.
+ */
+bool lf_exclusive_is_due_locked(const struct lf_task *task);
+bool lf_exclusive_take_unit_locked(struct lf_adapter *adapter, struct lf_task *task);
 /* The medium's part of the facts. */
 void lf_medium_describe(struct lf_lu *lu, struct lf_lu_facts *facts);
 void lf_run(struct lf_request *request); /* task.c: the last checks, then execute */

@@ -45,6 +45,18 @@ static void lf_exclusive_take_locked(struct lf_adapter *adapter, struct lf_exclu
 	lf_lanes_go(adapter);
 }
 
+bool lf_exclusive_is_due_locked(const struct lf_task *task)
+{
+	return task->alone && task->lu->exclusive == NULL && lf_atomic_load_u32(&task->mark) == LF_MARK_NONE;
+}
+
+bool lf_exclusive_take_unit_locked(struct lf_adapter *adapter, struct lf_task *task)
+{
+	task->exclusive = (struct lf_exclusive){.lu = task->lu};
+	lf_exclusive_take_locked(adapter, &task->exclusive);
+	return task->exclusive.left == 0;
+}
+
 /* The next change takes over, if there is one. True: it has nobody to wait for, and its ready is due. */
 static bool lf_exclusive_drop_locked(struct lf_adapter *adapter, struct lf_lu *lu)
 {
@@ -94,10 +106,9 @@ bool lf_exclusive_get(struct lf_lu *lu, struct lf_request *request)
 	struct lf_exclusive *ready = NULL;
 
 	lf_lock(&adapter->lock);
-	if (lu->exclusive == NULL) {
-		task->exclusive = (struct lf_exclusive){.lu = lu};
-		lf_exclusive_take_locked(adapter, &task->exclusive);
-	}
+	task->alone = true;
+	if (lu->exclusive == NULL)
+		lf_exclusive_take_unit_locked(adapter, task);
 	bool got = lu->exclusive == &task->exclusive && task->exclusive.left == 0;
 	if (!got)
 		lf_exclusive_queue_locked(adapter, request, &ready);

@@ -67,7 +67,7 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 	task->lane = number;
 	task->epoch = itl->lu->epoch;
 	task->mark = LF_MARK_NONE;
-	task->submitted = task->queued = task->counted = false;
+	task->submitted = task->queued = task->counted = task->alone = false;
 	task->order.link.next = task->order.barrier_link.next = NULL;
 	task->attribute = request->task_attribute;
 	task->slow = (lf_atomic_load_u32(&itl->gate) | lf_atomic_load_u32(&itl->lu->gate)) != 0 ||

@@ -146,17 +146,35 @@ void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task)
 	lf_waiter_raise_locked(adapter, &task->order, LF_MARK_NONE, false);
 }
 
+static void lf_queue_leave_locked(struct lf_adapter *adapter, struct lf_task *task)
+{
+	struct lf_link *link = &task->request->link;
+
+	task->queued = false;
+	lf_list_remove(link);
+	lf_list_append(&adapter->runnable, link);
+}
+
+/*
+ * Of those that have to be alone the oldest takes the unit, behind all others that run now: if all of them
+ * ran, each but one would only come back to the queue.
+ */
 void lf_queue_kick_locked(struct lf_adapter *adapter, struct lf_lu *lu)
 {
+	struct lf_task *first = NULL;
+
 	lf_list_each(link, after, &lu->queue)
 	{
-		struct lf_request *request = lf_container(link, struct lf_request, link);
-		if (!lf_task_may_run_locked(request->task))
+		struct lf_task *task = lf_container(link, struct lf_request, link)->task;
+		if (!lf_task_may_run_locked(task))
 			continue;
-		request->task->queued = false;
-		lf_list_remove(link);
-		lf_list_append(&adapter->runnable, link);
+		if (!lf_exclusive_is_due_locked(task))
+			lf_queue_leave_locked(adapter, task);
+		else if (first == NULL)
+			first = task;
 	}
+	if (first != NULL && lf_exclusive_take_unit_locked(adapter, first))
+		lf_queue_leave_locked(adapter, first);
 }
 
 void lf_run_runnable(struct lf_adapter *adapter)

@@ -454,3 +454,54 @@ TEST(many_at_once_are_all_answered)
 		stage_close(stage);
 	}
 }
+
+/* ---- A store that is done when the test says so ---- */
+
+static struct lf_link piled; /* io->link */
+
+static void pile_submit(struct lf_store *store, struct lf_io *io)
+{
+	(void)store;
+	lf_list_append(&piled, &io->link);
+}
+
+static const struct lf_store_ops pile_ops = {.name = "pile", .submit = pile_submit};
+
+/* One after the other; were all of them woken each time, this would take minutes. */
+TEST(thousands_that_wait_to_be_alone_do_not_wake_each_other)
+{
+	enum { COUNT = 4000 };
+	static struct lf_loop_edge_command commands[COUNT];
+	static uint8_t data[1024]; /* zeros by zeros */
+	static struct lf_store store;
+	struct lf_segment segment = {data, sizeof(data)};
+	struct lf_store_info info = stage_info();
+	struct stage *stage = stage_open_over(LF_LOOP_EDGE_INLINE, &info, false, &pile_ops, &store);
+	uint32_t ended = 0;
+	struct lf_link *link;
+
+	lf_list_init(&piled);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		struct lf_loop_edge_command *command = &commands[i];
+		command->nexus = stage->nexus;
+		memcpy(command->cdb, ((const uint8_t[16]){0x89, [9] = 7, [13] = 1}), 16);
+		command->cdb_length = 16;
+		command->direction = LF_DIRECTION_OUT;
+		command->segments = &segment;
+		command->segment_count = 1;
+		lf_loop_edge_start(&stage->edge, command);
+	}
+	while ((link = lf_list_take(&piled)) != NULL) {
+		struct lf_io *io = lf_container(link, struct lf_io, link);
+		CHECK(lf_list_empty(&piled));
+		if (io->op == LF_OP_READ)
+			kept_copy(&stage->store, io, false);
+		io->error = LF_OK;
+		io->done(io);
+		ended += ended < COUNT && commands[ended].ended;
+	}
+	CHECK_EQ(ended, COUNT); /* in the order in which they came */
+	for (uint32_t i = 0; i < COUNT; i++)
+		CHECK_EQ(commands[i].request.status, LF_STATUS_GOOD);
+	stage_close(stage);
+}
