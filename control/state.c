@@ -80,9 +80,16 @@ enum lf_error lf_control_state_open(const char *path, const char *serial, int *f
 	snprintf(name, sizeof(name), "3%015llx.state", (unsigned long long)identity.identifier);
 	*fd = openat(
 		directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+	int number = errno;
+	/* What is saved in it is stable only when its name is. */
+	if (*fd >= 0 && fsync(directory_fd) != 0 && errno != EINVAL && errno != EROFS) {
+		number = errno;
+		close(*fd);
+		*fd = -1;
+	}
 	close(directory_fd);
 	if (*fd < 0)
-		return refuse_errno(message, directory, errno);
+		return refuse_errno(message, directory, number);
 	if (fstat(*fd, &facts) == 0 && S_ISREG(facts.st_mode))
 		return LF_OK;
 	close(*fd);
