@@ -108,14 +108,26 @@ static void lf_refuse_full(struct lf_request *request)
 	lf_check_leave_done();
 }
 
-/* The lane's lock keeps the medium as it is; lf_run finds out whether another one has come since. */
-static bool lf_command_check_locked(struct lf_request *request)
+/*
+ * The lane's lock keeps the medium as it is; lf_run finds out whether another one has come since. One that
+ * came after the command had met its unit attentions is told here: nothing is judged by a medium that the
+ * nexus has not heard of.
+ */
+static bool lf_check_with_medium(struct lf_request *request)
 {
-	struct lf_lane *lane = &request->nexus->adapter->lanes[request->task->lane];
+	const struct lf_task *task = request->task;
+	struct lf_lane *lane = &request->nexus->adapter->lanes[task->lane];
 
 	lf_lock(&lane->lock);
-	bool fine = lf_command_check(request->lu, request);
+	bool changed = task->medium != task->lu->medium_generation &&
+		       task->lu->medium_state == LF_MEDIUM_READY &&
+		       !(request->command->flags & LF_CMD_WITHOUT_MEDIUM);
+	bool fine = !changed && lf_command_check(task->lu, request);
 	lf_unlock(&lane->lock);
+	if (changed) {
+		lf_ua_clear(task->itl, LF_UA_MEDIUM_CHANGED);
+		lf_sense_unit_attention(request, LF_UA_MEDIUM_CHANGED);
+	}
 	return fine;
 }
 
@@ -149,7 +161,7 @@ bool lf_begin(struct lf_request *request)
 		lf_finish(request);
 		return false;
 	}
-	if (!lf_command_check_locked(request)) {
+	if (!lf_check_with_medium(request)) {
 		lf_finish(request);
 		return false;
 	}
