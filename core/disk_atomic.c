@@ -144,12 +144,25 @@ void lf_orwrite(struct lf_lu *lu, struct lf_request *request)
 
 /* ---- WRITE ATOMIC (16) (SBC-4 5.48) ---- */
 
+/*
+ * A loss of power may tear what a physical block holds beside the range, of which no record was made: so
+ * atomic writes are of whole physical blocks.
+ */
+uint32_t lf_write_atomic_granularity(const struct lf_lu *lu)
+{
+	return lu->info.physical_block_size >> lu->block_shift;
+}
+
 bool lf_write_atomic_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted)
 {
-	*wanted = lf_command_length(request) << lu->block_shift;
-	if (*wanted <= lu->info.atomic_max_bytes)
+	const struct lf_command *command = request->command;
+	uint64_t granules = lf_write_atomic_granularity(lu) - 1u, length = lf_command_length(request);
+
+	*wanted = length << lu->block_shift;
+	if (*wanted <= lu->info.atomic_max_bytes && ((lf_command_lba(request) | length) & granules) == 0)
 		return true;
-	lf_sense_invalid_field_in_cdb(request, request->command->length_at, LF_NO_BIT);
+	bool misplaced = (lf_command_lba(request) & granules) != 0;
+	lf_sense_invalid_field_in_cdb(request, misplaced ? command->lba_at : command->length_at, LF_NO_BIT);
 	return false;
 }
 

@@ -132,6 +132,9 @@ bool lf_write_atomic_check(struct lf_lu *lu, struct lf_request *request, uint64_
 bool lf_write_buffer_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 bool lf_compare_and_write_check(struct lf_lu *lu, struct lf_request *request, uint64_t *wanted);
 
+/* What LBA and length of WRITE ATOMIC are multiples of, in blocks; a power of two. */
+uint32_t lf_write_atomic_granularity(const struct lf_lu *lu);
+
 /* What the command writes has to be stable before its status: FUA, or the write cache is off. */
 bool lf_wants_stable(const struct lf_lu *lu, const struct lf_request *request);
 

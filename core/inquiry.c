@@ -210,10 +210,11 @@ static uint32_t block_limits(const struct lf_lu *lu, const struct lf_request *re
 	if (info->can_unmap)
 		unmap_limits(lu, to);
 	lf_put_be64(to + 32, LF_WRITE_SAME_MAX_BLOCKS);
-	if (info->atomic_max_bytes != 0) { /* at any block, of any length, without boundaries */
+	if (info->atomic_max_bytes != 0) { /* without boundaries */
 		lf_put_be32(to + 40, info->atomic_max_bytes >> lu->block_shift);
-		lf_put_be32(to + 44, 1); /* ATOMIC ALIGNMENT */
-		lf_put_be32(to + 48, 1); /* ATOMIC TRANSFER LENGTH GRANULARITY */
+		lf_put_be32(to + 44, lf_write_atomic_granularity(lu)); /* ATOMIC ALIGNMENT */
+		lf_put_be32(
+			to + 48, lf_write_atomic_granularity(lu)); /* ATOMIC TRANSFER LENGTH GRANULARITY */
 	}
 	return 0x3c;
 }

@@ -142,7 +142,7 @@ static const struct refusal {
 	{"WRITE ATOMIC over the end", 16, {0x9c, [8] = 0xff, [9] = 0xff, [13] = 2}, RANGE(0x10000)},
 	{"WRITE ATOMIC with a boundary", 16, {0x9c, [11] = 8, [13] = 8}, FIELD(11, 3)},
 	{"WRITE ATOMIC with WRPROTECT", 16, {0x9c, 0x20, [13] = 8}, FIELD(1, 5)},
-	{"WRITE ATOMIC with too little data", 16, {0x9c, [13] = 2}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0, 512},
+	{"WRITE ATOMIC with too little data", 16, {0x9c, [13] = 8}, LF_SENSE(5, 0x0e, 3), NO_BYTE, 0, 0, 512},
 	{"PRE-FETCH (10) over the end", 10, {0x34, 0, 0, 0, 0xff, 0xff, [8] = 2}, RANGE(0x10000)},
 	{"PRE-FETCH (16) of nothing past the end", 16, {0x90, [7] = 1, [9] = 1}, RANGE(0x10001)},
 	{"a reserved bit of PRE-FETCH", 10, {0x34, 0x01}, FIELD(1, 0)},
@@ -411,8 +411,8 @@ TEST(block_limits_and_provisioning)
 	CHECK_EQ(lf_get_be32(data + 32), 0x80000000);
 	CHECK_EQ(lf_get_be64(data + 36), 65535);
 	CHECK_EQ(lf_get_be32(data + 44), 256); /* MAXIMUM ATOMIC TRANSFER LENGTH */
-	CHECK_EQ(lf_get_be32(data + 48), 1);
-	CHECK_EQ(lf_get_be32(data + 52), 1);
+	CHECK_EQ(lf_get_be32(data + 48), 8); /* whole physical blocks */
+	CHECK_EQ(lf_get_be32(data + 52), 8);
 	CHECK_EQ(lf_get_be64(data + 56), 0);
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0xb1, 0, 255, 0), 0);
 	CHECK(memcmp(data, "\x00\xb1\x00\x3c\x00\x01\x00", 7) == 0);

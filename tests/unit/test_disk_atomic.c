@@ -184,20 +184,34 @@ TEST(write_atomic_is_one_operation)
 	{
 		struct stage *stage = stage_open(mode);
 		fill(stage, 131072, 4);
-		CHECK_EQ(transfer(stage, 0x9c, 0, 41, 256, LF_DIRECTION_OUT, 131072), 0);
+		CHECK_EQ(transfer(stage, 0x9c, 0, 40, 256, LF_DIRECTION_OUT, 131072), 0);
 		CHECK_EQ(stage->command.request.data_moved, 131072);
-		CHECK(is_op(stage, 0, LF_OP_WRITE, false, 41 * 512, 131072) && stage->store.ops[0].atomic);
-		CHECK_EQ(transfer(stage, 0x9c, 0x18, 41, 1, LF_DIRECTION_OUT, 512), 0);
-		CHECK(is_op(stage, 1, LF_OP_WRITE, true, 41 * 512, 512) && stage->store.ops[1].atomic);
-		CHECK_EQ(transfer(stage, 0x8a, 0, 41, 1, LF_DIRECTION_OUT, 512), 0); /* the same request */
+		CHECK(is_op(stage, 0, LF_OP_WRITE, false, 40 * 512, 131072) && stage->store.ops[0].atomic);
+		CHECK_EQ(transfer(stage, 0x9c, 0x18, 40, 8, LF_DIRECTION_OUT, 4096), 0);
+		CHECK(is_op(stage, 1, LF_OP_WRITE, true, 40 * 512, 4096) && stage->store.ops[1].atomic);
+		CHECK_EQ(transfer(stage, 0x8a, 0, 40, 1, LF_DIRECTION_OUT, 512), 0); /* the same request */
 		CHECK(!stage->store.ops[2].atomic);
 		CHECK_EQ(transfer(stage, 0x9c, 0, 0x10000, 0, LF_DIRECTION_OUT, 512), 0);
 		CHECK_EQ(stage->store.op_count, 3);
 		CHECK(stage->lu->exclusive == NULL);
 		stage_fail(stage, 1, LF_E_NO_SPACE);
-		CHECK_EQ(transfer(stage, 0x9c, 0, 41, 1, LF_DIRECTION_OUT, 512), LF_SENSE(7, 0x27, 7));
+		CHECK_EQ(transfer(stage, 0x9c, 0, 40, 8, LF_DIRECTION_OUT, 4096), LF_SENSE(7, 0x27, 7));
 		stage_close(stage);
 	}
+}
+
+TEST(write_atomic_is_of_whole_physical_blocks)
+{
+	struct stage *stage = stage_open(LF_LOOP_EDGE_INLINE);
+	CHECK_EQ(transfer(stage, 0x9c, 0, 41, 8, LF_DIRECTION_OUT, 4096), LF_SENSE(5, 0x24, 0));
+	CHECK_EQ(lf_get_be16(stage->command.request.sense + 16), 2);
+	CHECK_EQ(transfer(stage, 0x9c, 0, 40, 9, LF_DIRECTION_OUT, 4608), LF_SENSE(5, 0x24, 0));
+	CHECK_EQ(lf_get_be16(stage->command.request.sense + 16), 12);
+	CHECK_EQ(stage->store.op_count, 0);
+	CHECK_EQ(RUN_IN(stage, 64, 0x12, 1, 0xb0, 0, 64, 0), 0);
+	CHECK_EQ(lf_get_be32(stage->data + 48), 8);
+	CHECK_EQ(lf_get_be32(stage->data + 52), 8);
+	stage_close(stage);
 }
 
 TEST(write_atomic_is_not_there_when_the_store_has_none)
@@ -333,7 +347,7 @@ static void *arena_compete(void *context)
 	struct lf_loop_edge_command command = {.done = arena_done};
 	struct lf_nexus_options options = {.port = &stage_port};
 	uint64_t miscompares = 0;
-	uint8_t data[1024];
+	uint8_t data[4096];
 	bool fine = true;
 
 	command.nexus = lf_nexus_open(arena.adapter, &options);
@@ -344,7 +358,7 @@ static void *arena_compete(void *context)
 		data[i] = (uint8_t)(1u << number);
 		fine = fine && arena_run(&command, 0x8b, 9, 1, data, 512) == 0 &&
 		       arena_run(&command, 0x8a, 20 + number, 2, data, 1024) == 0 &&
-		       arena_run(&command, 0x9c, 20 + number, 2, data, 1024) == 0;
+		       arena_run(&command, 0x9c, 24 + 8 * number, 8, data, 4096) == 0;
 	}
 	lf_nexus_close(command.nexus);
 	pthread_mutex_lock(&arena.mutex);
