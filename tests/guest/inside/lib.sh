@@ -132,7 +132,9 @@ attribute()
 # bytes_of FILE-OR-DEVICE OFFSET COUNT: in hexadecimal, without spaces.
 bytes_of()
 {
-	od -An -v -tx1 -j "$2" -N "$3" "$1" | tr -d ' \n'
+	local bytes
+	bytes=$(od -An -v -tx1 -j "$2" -N "$3" "$1") || return
+	echo "${bytes//[[:space:]]/}"
 }
 
 # sum_of FILE [dd operand...]: SHA-256, read past the page cache.

@@ -50,10 +50,10 @@ random_reads_are_those_of_the_image()
 {
 	local lba
 	for lba in 0 16 $((BLOCKS / 3)) $((BLOCKS - 1)); do
-		raw "$G" 2048 28 00 $(big_endian $lba 4 | sed 's/../& /g') 00 00 01 00
+		raw "$G" 2048 28 00 $(in_cdb $lba) 00 00 01 00
 		equal "block $lba" "$(sha256sum </tmp/back)" "$(dd if="/dev/$C" bs=2048 skip=$lba count=1 status=none | sha256sum)"
 		cp /tmp/back /tmp/ten
-		raw "$G" 2048 a8 00 $(big_endian $lba 4 | sed 's/../& /g') 00 00 00 01 00 00
+		raw "$G" 2048 a8 00 $(in_cdb $lba) 00 00 00 01 00 00
 		cmp /tmp/back /tmp/ten
 	done
 }

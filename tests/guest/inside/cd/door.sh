@@ -37,7 +37,7 @@ quiet()
 event_is()
 {
 	raw "$G2" 8 4a 01 00 00 10 00 00 00 08 00
-	equal event "$((0x$(bytes_of /tmp/back 4 1) & 0x0f))" "$1"
+	equal event "$((0x$(back 4 1) & 0x0f))" "$1"
 }
 
 empty_drive_says_so()
@@ -55,9 +55,9 @@ empty_drive_answers_what_needs_no_disc()
 	sg_inq "$device"
 	sg_requests "$device"
 	raw "$device" 8 46 00 00 00 00 00 00 00 08 00
-	equal current_profile "$(bytes_of /tmp/back 6 2)" 0000
+	equal current_profile "$(back 6 2)" 0000
 	raw "$device" 8 4a 01 00 00 10 00 00 00 08 00
-	equal present "$((0x$(bytes_of /tmp/back 5 1) & 2))" 0
+	equal present "$((0x$(back 5 1) & 2))" 0
 	raw "$device" 128 5a 08 2a 00 00 00 00 00 80 00
 	raw "$device" 8 bd 00 00 00 00 00 00 00 00 08 00 00
 	sg_raw "$device" 1e 00 00 00 00 00
@@ -107,6 +107,7 @@ host_asks_and_another_initiator_holds_the_disc()
 	settle_udev
 	state ready
 	label LUNGFISH_ONE
+	quiet
 	sg_prevent --allow "$G2"
 }
 
@@ -133,11 +134,11 @@ open_drive_is_empty_for_the_kernel()
 	refuses 1 'No medium found' dd if="/dev/$C" of=/dev/null bs=2048 count=1
 	status 2 blkid -p "/dev/$C"
 	raw "$G" 8 46 00 00 00 00 00 00 00 08 00
-	equal current_profile "$(bytes_of /tmp/back 6 2)" 0000
+	equal current_profile "$(back 6 2)" 0000
 	raw "$G" 8 bd 00 00 00 00 00 00 00 00 08 00 00
-	equal door_open "$((0x$(bytes_of /tmp/back 1 1) & 0x10))" 16
+	equal door_open "$((0x$(back 1 1) & 0x10))" 16
 	raw "$G2" 8 4a 01 00 00 10 00 00 00 08 00
-	equal door_open_and_empty "$((0x$(bytes_of /tmp/back 5 1) & 3))" 1
+	equal door_open_and_empty "$((0x$(back 5 1) & 3))" 1
 }
 
 open_drive_is_empty_for_udev()

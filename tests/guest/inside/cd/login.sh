@@ -2,24 +2,36 @@
 # login.sh: two initiators log in; the second looks on by its generic device only, without
 # the driver sr and without udev, which would take the news away.
 
-# raw DEVICE LENGTH CDB-BYTE...: a command by sg_raw; what it brings is in /tmp/back.
+# raw DEVICE LENGTH CDB-BYTE...: a command by sg_raw; what it brings is in /tmp/back, and in hexadecimal in BACK.
 raw()
 {
 	rm -f /tmp/back
-	sg_raw -r "$2" -o /tmp/back "$1" "${@:3}"
+	sg_raw -r "$2" -o /tmp/back "$1" "${@:3}" || return
+	BACK=$(bytes_of /tmp/back 0 "$2")
+}
+
+# back OFFSET COUNT: of these bytes, without spaces.
+back()
+{
+	echo "${BACK:$1 * 2:$2 * 2}"
 }
 
 # brings LENGTH WANTED CDB-BYTE...: a command to the drive brings exactly these bytes, in hexadecimal without spaces.
 brings()
 {
 	raw "$G" "$1" "${@:3}"
-	equal "$*" "$(bytes_of /tmp/back 0 "$1")" "$2"
+	equal "$*" "$BACK" "$2"
 }
 
-# big_endian NUMBER WIDTH: in hexadecimal.
+# big_endian NUMBER: four bytes in hexadecimal. in_cdb NUMBER: the same, as sg_raw takes them.
 big_endian()
 {
-	printf '%0*x' $(($2 * 2)) "$1"
+	printf '%08x' "$1"
+}
+
+in_cdb()
+{
+	printf '%02x %02x %02x %02x' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255))
 }
 
 # The same address as minute, second, frame, in four bytes.

@@ -3,8 +3,8 @@
 
 toc_in_blocks()
 {
-	brings 20 "00120101""0014010000000000""0014aa00$(big_endian "$BLOCKS" 4)" 43 00 00 00 00 00 00 00 14 00
-	brings 20 "00120101""0014010000000000""0014aa00$(big_endian "$BLOCKS" 4)" 43 00 00 00 00 00 01 00 14 00
+	brings 20 "00120101""0014010000000000""0014aa00$(big_endian "$BLOCKS")" 43 00 00 00 00 00 00 00 14 00
+	brings 20 "00120101""0014010000000000""0014aa00$(big_endian "$BLOCKS")" 43 00 00 00 00 00 01 00 14 00
 }
 
 toc_in_time()
@@ -14,7 +14,7 @@ toc_in_time()
 
 toc_of_the_lead_out()
 {
-	brings 12 "000a0101""0014aa00$(big_endian "$BLOCKS" 4)" 43 00 00 00 00 00 aa 00 0c 00
+	brings 12 "000a0101""0014aa00$(big_endian "$BLOCKS")" 43 00 00 00 00 00 aa 00 0c 00
 	brings 12 "000a0101""0014aa00$(msf "$BLOCKS")" 43 02 00 00 00 00 aa 00 0c 00
 }
 
@@ -53,7 +53,7 @@ toc_of_formats_that_only_recorders_have_is_refused()
 toc_truncates()
 {
 	raw "$G" 4 43 00 00 00 00 00 00 00 04 00
-	equal header "$(bytes_of /tmp/back 0 8)" 00120101
+	equal header "$BACK" 00120101
 }
 
 configuration_is_of_a_cd()
@@ -63,34 +63,34 @@ configuration_is_of_a_cd()
 	has "$text" 'Current profile: CD-ROM' 'profile: CD-ROM , currentP=1' 'Core feature' 'Removable media feature' \
 		'Random readable feature' 'CD read feature' 'Multi-read feature' 'Loading mechanism: Tray type' 'Eject=1.* Lock=1'
 	raw "$G" 8 46 00 00 00 00 00 00 00 08 00
-	equal current_profile "$(bytes_of /tmp/back 6 2)" 0008
+	equal current_profile "$(back 6 2)" 0008
 }
 
 configuration_of_one_feature()
 {
 	# Removable medium (3): a tray that loads, ejects and locks.
 	raw "$G" 64 46 02 00 03 00 00 00 00 40 00
-	equal length "$(bytes_of /tmp/back 0 4)" 0000000c
-	equal feature "$(bytes_of /tmp/back 8 2)" 0003
-	has "$(bytes_of /tmp/back 12 1)" '^[23][19b]$'
+	equal length "$(back 0 4)" 0000000c
+	equal feature "$(back 8 2)" 0003
+	has "$(back 12 1)" '^[23][19b]$'
 	# CD read (1Eh), which is current.
 	raw "$G" 64 46 02 00 1e 00 00 00 00 40 00
-	equal feature "$(bytes_of /tmp/back 8 2)" 001e
-	equal current "$((0x$(bytes_of /tmp/back 10 1) & 1))" 1
+	equal feature "$(back 8 2)" 001e
+	equal current "$((0x$(back 10 1) & 1))" 1
 	# None at all: a header alone.
 	raw "$G" 64 46 02 00 20 00 00 00 00 40 00
-	equal length "$(bytes_of /tmp/back 0 4)" 00000004
+	equal length "$(back 0 4)" 00000004
 }
 
 configuration_lengths_are_true()
 {
 	local total at=8
 	raw "$G" 1024 46 00 00 00 00 00 00 04 00 00
-	total=$((0x$(bytes_of /tmp/back 0 4) + 4))
+	total=$((0x$(back 0 4) + 4))
 	equal length "$(stat -c %s /tmp/back)" $total
 	while ((at < total)); do
-		equal multiple_of_4 $((0x$(bytes_of /tmp/back $((at + 3)) 1) % 4)) 0
-		at=$((at + 4 + 0x$(bytes_of /tmp/back $((at + 3)) 1)))
+		equal multiple_of_4 $((0x$(back $((at + 3)) 1) % 4)) 0
+		at=$((at + 4 + 0x$(back $((at + 3)) 1)))
 	done
 	equal end $at $total
 }
@@ -99,16 +99,16 @@ event_status_of_the_medium()
 {
 	raw "$G2" 8 4a 01 00 00 10 00 00 00 08 00
 	raw "$G2" 8 4a 01 00 00 10 00 00 00 08 00
-	equal header "$(bytes_of /tmp/back 0 3)" 000604
-	equal media_class "$((0x$(bytes_of /tmp/back 3 1) & 0x10))" 16
-	equal event "$(bytes_of /tmp/back 4 4)" 00020000
+	equal header "$(back 0 3)" 000604
+	equal media_class "$((0x$(back 3 1) & 0x10))" 16
+	equal event "$(back 4 4)" 00020000
 }
 
 event_status_of_no_class()
 {
 	raw "$G2" 8 4a 01 00 00 00 00 00 00 08 00
-	equal none_available "$((0x$(bytes_of /tmp/back 2 1) & 0x80))" 128
-	equal length "$(bytes_of /tmp/back 0 2)" 0002
+	equal none_available "$((0x$(back 2 1) & 0x80))" 128
+	equal length "$(back 0 2)" 0002
 }
 
 event_status_without_polling_is_refused()
@@ -119,11 +119,11 @@ event_status_without_polling_is_refused()
 disc_information()
 {
 	raw "$G" 34 51 00 00 00 00 00 00 00 22 00
-	has "$(bytes_of /tmp/back 0 12)" '^0020'
+	has "$(back 0 12)" '^0020'
 	# Complete, last session complete, not erasable; one session, one track.
-	equal status "$((0x$(bytes_of /tmp/back 2 1) & 0x1f))" $((0x0e))
-	equal tracks_and_sessions "$(bytes_of /tmp/back 3 4)" 01010101
-	equal disc_type "$(bytes_of /tmp/back 8 1)" 00
+	equal status "$((0x$(back 2 1) & 0x1f))" $((0x0e))
+	equal tracks_and_sessions "$(back 3 4)" 01010101
+	equal disc_type "$(back 8 1)" 00
 }
 
 track_information()
@@ -131,11 +131,11 @@ track_information()
 	local kind
 	for kind in "01 00 00 00 01" "00 00 00 00 10" "02 00 00 00 01"; do
 		raw "$G" 36 52 $kind 00 00 24 00
-		equal number_and_session "$(bytes_of /tmp/back 2 2)" 0101
-		equal track_mode "$((0x$(bytes_of /tmp/back 5 1) & 0x0f))" 4
-		equal data_mode "$((0x$(bytes_of /tmp/back 6 1) & 0x0f))" 1
-		equal start "$(bytes_of /tmp/back 8 4)" 00000000
-		equal size "$(bytes_of /tmp/back 24 4)" "$(big_endian "$BLOCKS" 4)"
+		equal number_and_session "$(back 2 2)" 0101
+		equal track_mode "$((0x$(back 5 1) & 0x0f))" 4
+		equal data_mode "$((0x$(back 6 1) & 0x0f))" 1
+		equal start "$(back 8 4)" 00000000
+		equal size "$(back 24 4)" "$(big_endian "$BLOCKS")"
 	done
 }
 
@@ -148,8 +148,8 @@ track_information_of_no_track_is_refused()
 mechanism_is_a_closed_tray()
 {
 	raw "$G" 8 bd 00 00 00 00 00 00 00 00 08 00 00
-	equal door "$((0x$(bytes_of /tmp/back 1 1) & 0x10))" 0
-	equal slots "$(bytes_of /tmp/back 5 3)" 000000
+	equal door "$((0x$(back 1 1) & 0x10))" 0
+	equal slots "$(back 5 3)" 000000
 }
 
 read_cd_of_user_data()
@@ -164,13 +164,13 @@ read_cd_of_user_data()
 capabilities_page()
 {
 	raw "$G" 128 5a 08 2a 00 00 00 00 00 80 00
-	equal page "$((0x$(bytes_of /tmp/back 8 1) & 0x3f))" 42
+	equal page "$((0x$(back 8 1) & 0x3f))" 42
 	# Byte 3 of the page says what it writes: nothing. Byte 6: a tray (001b) that ejects and locks.
-	equal writes "$(bytes_of /tmp/back 11 1)" 00
-	equal mechanism "$((0x$(bytes_of /tmp/back 14 1) >> 5))" 1
-	equal eject_and_lock "$((0x$(bytes_of /tmp/back 14 1) & 0x09))" 9
+	equal writes "$(back 11 1)" 00
+	equal mechanism "$((0x$(back 14 1) >> 5))" 1
+	equal eject_and_lock "$((0x$(back 14 1) & 0x09))" 9
 	raw "$G" 128 1a 08 2a 00 80 00
-	equal page "$((0x$(bytes_of /tmp/back 4 1) & 0x3f))" 42
+	equal page "$((0x$(back 4 1) & 0x3f))" 42
 }
 
 opcodes_are_listed()
@@ -187,9 +187,9 @@ opcodes_are_listed()
 
 read_past_the_end_is_refused()
 {
-	refuses 22 'Logical block address out of range' raw "$G" 2048 28 00 $(big_endian "$BLOCKS" 4 | sed 's/../& /g') 00 00 01 00
+	refuses 22 'Logical block address out of range' raw "$G" 2048 28 00 $(in_cdb "$BLOCKS") 00 00 01 00
 	refuses 22 'Logical block address out of range' \
-		raw "$G" 4096 28 00 $(big_endian $((BLOCKS - 1)) 4 | sed 's/../& /g') 00 00 02 00
+		raw "$G" 4096 28 00 $(in_cdb $((BLOCKS - 1))) 00 00 02 00
 	refuses 22 'Logical block address out of range' raw "$G" 2048 28 00 00 ff ff f0 00 00 01 00
 	refuses 22 'Logical block address out of range' raw "$G" 2048 a8 00 ff ff ff ff 00 00 00 01 00 00
 }
@@ -216,7 +216,7 @@ bits_of_an_old_lun_are_ignored()
 {
 	# SCSI-2 hosts put the LUN into bits 7-5 of byte 1.
 	raw "$G" 8 25 40 00 00 00 00 00 00 00 00
-	equal last_block "$(bytes_of /tmp/back 0 4)" "$(big_endian $((BLOCKS - 1)) 4)"
+	equal last_block "$(back 0 4)" "$(big_endian $((BLOCKS - 1)))"
 	raw "$G" 12 43 40 00 00 00 00 aa 00 0c 00
 	sg_raw "$G" 00 40 00 00 00 00
 }
