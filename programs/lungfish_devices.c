@@ -93,7 +93,8 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 			close(handles[i]);
 	}
 	if (status != LF_EXIT_DONE) {
-		if (source.created)
+		/* Without an answer it may be a disk by now, and somebody's data in it. */
+		if (source.created && status != LF_EXIT_TIMED_OUT && status != LF_EXIT_NO_ADAPTER)
 			unlink(source.path);
 		return status;
 	}

@@ -263,6 +263,25 @@ def create_makes_an_image_and_overwrites_none(scratch):
         refused(daemon.run("connect", os.path.join(scratch, "no", "x.img"), "--create", "1M"), NOT_FOUND)
 
 
+def an_image_of_which_no_answer_came_stays(scratch):
+    """The adapter has the descriptor, and may have made a disk of it."""
+    path, image = os.path.join(scratch, "fake.sock"), os.path.join(scratch, "new.img")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        listener.settimeout(harness.WAIT_S)
+
+        def serve():
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+        server = threading.Thread(target=serve)
+        server.start()
+        refused(run("connect", image, "--create", "1M", socket_path=path), NO_ADAPTER, "went away")
+        server.join()
+    assert os.stat(image).st_size == MIB
+
+
 def an_image_of_another_adapter_is_refused(scratch):
     second = os.path.join(scratch, "second")
     os.mkdir(second)
@@ -381,7 +400,8 @@ if __name__ == "__main__":
         connect_prints_the_id_alone, json_has_its_keys, show_tells_what_the_unit_says_of_itself, show_has_its_keys,
         a_unit_that_talks_rubbish_breaks_nothing, images_that_cannot_be_are_refused,
         options_that_cannot_be_are_refused, a_path_that_is_not_utf8_is_refused,
-        create_makes_an_image_and_overwrites_none, an_image_of_another_adapter_is_refused,
+        create_makes_an_image_and_overwrites_none, an_image_of_which_no_answer_came_stays,
+        an_image_of_another_adapter_is_refused,
         rights_are_those_of_the_caller, every_name_of_a_device_does, tables_are_as_asked, many_devices_are_listed,
         disconnect_tells_what_failed, status_and_identify_say_who_is_there,
         output_that_cannot_be_written_is_a_failure]))
