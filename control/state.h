@@ -7,7 +7,8 @@
 
 /*
  * Opens the state file of the disk that path and serial make (lf_identity_derive), or makes an empty one. The
- * name is that of the designator, so no other image ever gets it. message is "cause: remedy".
+ * name is that of the designator, so only what initiators take for the same disk gets it. message is "cause:
+ * remedy".
  */
 enum lf_error lf_control_state_open(
 	const char *path, const char *serial, int *fd, struct lf_message *message);
