@@ -60,7 +60,7 @@ enum lf_error lf_control_state_open(const char *path, const char *serial, int *f
 	char directory[PATH_MAX], name[32], machine[128];
 	struct lf_identity identity;
 	struct stat facts;
-	int directory_fd;
+	int directory_fd, error;
 
 	if (!directory_name(directory, sizeof(directory))) {
 		lf_message_set(message, "there is no HOME for it: " REMEDY);
@@ -80,19 +80,21 @@ enum lf_error lf_control_state_open(const char *path, const char *serial, int *f
 	snprintf(name, sizeof(name), "3%015llx.state", (unsigned long long)identity.identifier);
 	*fd = openat(
 		directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
-	int number = errno;
+	error = errno;
 	/* What is saved in it is stable only when its name is. */
 	if (*fd >= 0 && fsync(directory_fd) != 0 && errno != EINVAL && errno != EROFS) {
-		number = errno;
+		error = errno;
 		close(*fd);
 		*fd = -1;
 	}
 	close(directory_fd);
-	if (*fd < 0)
-		return refuse_errno(message, directory, number);
-	if (fstat(*fd, &facts) == 0 && S_ISREG(facts.st_mode))
+	if (*fd >= 0 && fstat(*fd, &facts) == 0 && S_ISREG(facts.st_mode))
 		return LF_OK;
-	close(*fd);
+	if (*fd < 0 && error != ELOOP && error != EISDIR)
+		return refuse_errno(message, directory, error);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 	lf_message_set(message, "%.200s/%s is no file: move it away", directory, name);
 	return LF_E_INVALID;
 }
