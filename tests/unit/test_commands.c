@@ -411,7 +411,7 @@ TEST(block_limits_and_provisioning)
 	CHECK_EQ(lf_get_be32(data + 32), 0x80000000);
 	CHECK_EQ(lf_get_be64(data + 36), 65535);
 	CHECK_EQ(lf_get_be32(data + 44), 256); /* MAXIMUM ATOMIC TRANSFER LENGTH */
-	CHECK_EQ(lf_get_be32(data + 48), 8); /* whole physical blocks */
+	CHECK_EQ(lf_get_be32(data + 48), 8);   /* whole physical blocks */
 	CHECK_EQ(lf_get_be32(data + 52), 8);
 	CHECK_EQ(lf_get_be64(data + 56), 0);
 	CHECK_EQ(RUN_IN(stage, 255, 0x12, 1, 0xb1, 0, 255, 0), 0);
