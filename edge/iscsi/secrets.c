@@ -208,6 +208,15 @@ static bool check_mode(int fd, const char *path, struct lf_message *message)
 
 	if (fstat(fd, &status) != 0)
 		return failed(path, errno, message);
+	if (!S_ISREG(status.st_mode)) {
+		lf_message_set(message, "%.160s: no regular file", path);
+		return false;
+	}
+	if (status.st_uid != geteuid() && status.st_uid != 0) {
+		lf_message_set(message,
+			"%.160s: somebody else's, who could write to it: make one of your own", path);
+		return false;
+	}
 	if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0)
 		return true;
 	lf_message_set(message, "%.160s: others than its owner can get at it: chmod 600", path);
@@ -217,7 +226,7 @@ static bool check_mode(int fd, const char *path, struct lf_message *message)
 struct lf_iscsi_secrets *lf_iscsi_secrets_read(const char *path, struct lf_message *message)
 {
 	struct lf_iscsi_secrets *secrets = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* it may be a pipe: no waiting */
 	char *text = lf_alloc(ISCSI_CHAP_FILE_MAX);
 	size_t length;
 

@@ -323,6 +323,8 @@ def secrets_files():
     start_fails(line + "mutual a:the first wrong secret\nmutual b:the second wrong secret\n", "second mutual")
     start_fails(line + "mutual me:the wrong secret\n", "also an initiator's")
     start_fails(b"name:the wrong secret\0and more\n", "control character")
+    os.mkfifo(os.path.join(cases.scratch, "absent"), 0o600)
+    start_fails(None, "no regular file")
 
 
 def libiscsi():
@@ -378,8 +380,8 @@ def not_our_error():
         assert word not in log.replace("iscsi_not_authenticated", ""), (word, log)
 
 
-for case in (one_way, mutual, nobody_takes_anothers_session, straight_to_full_feature, initiators_order_of_algorithms, discovery, no_way_around,
-             wrong_secrets, out_of_order, malformed, longest_challenge, reflection, reflected_answers, replay,
+for case in (one_way, mutual, nobody_takes_anothers_session, straight_to_full_feature,
+             initiators_order_of_algorithms, discovery, no_way_around, wrong_secrets, out_of_order, malformed, longest_challenge, reflection, reflected_answers, replay,
              no_mutual_secret, not_without_secrets, flood, secrets_files, libiscsi, not_our_error):
     cases.run("iscsi_chap_" + case.__name__, case)
 cases.run("iscsi_chap_alive", target.check_alive)
