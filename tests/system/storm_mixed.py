@@ -365,7 +365,8 @@ class Spoiler(parts.Actor):
     def write(self):
         """A piece of a WRITE: the task ends with PROTOCOL SERVICE CRC ERROR, and the blocks stay as they were."""
         size = self.BLOCKS * 512
-        lun, lba = self.storm.luns["counter"], self.LBA + 16 * self.number
+        # A unit that nobody resets: a command that task management of others ends is never answered.
+        lun, lba = self.storm.luns["spoiled"], self.LBA + 16 * self.number
         with self.connect(InitialR2T="No") as connection:
             for _ in range(self.dice.randrange(1, 6)):
                 spoiled = self.dice.randrange(4)
@@ -451,8 +452,9 @@ class Storm:
         with open(os.open(self.path("secrets"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(SECRETS)
         self.paths = {name: sparse(self.path(name + ".img"), size) for name, size in (
-            ("soak-a", 8 * MIB), ("soak-b", 8 * MIB), ("reserved", 4 * MIB), ("counter", 4 * MIB), ("mover", MIB))}
-        stay = [self.paths[name] for name in ("soak-a", "soak-b", "reserved", "counter")]
+            ("soak-a", 8 * MIB), ("soak-b", 8 * MIB), ("reserved", 4 * MIB), ("counter", 4 * MIB),
+            ("spoiled", 4 * MIB), ("mover", MIB))}
+        stay = [self.paths[name] for name in ("soak-a", "soak-b", "reserved", "counter", "spoiled")]
         second = "127.0.0.1:%d" % free_port()
         self.adapter = Adapter(self.scratch, ["--iscsi", second + ",2", "--chap-file", self.path("secrets")] + stay)
         self.iqn, self.portals = self.adapter.iqn, [self.adapter.portal, second]
@@ -461,7 +463,7 @@ class Storm:
         units = {"cd": self.adapter.connect(discs[0], "--cdrom"), "stick": self.adapter.connect(sticks[0], "--removable")}
         shown = {device["id"]: device for device in self.adapter.devices()}
         self.units = list(shown)
-        self.luns = {name: shown[units.get(name, name)]["lun"] for name in list(self.paths)[:4] + list(units)}
+        self.luns = {name: shown[units.get(name, name)]["lun"] for name in list(self.paths)[:5] + list(units)}
         self.drives = [parts.Drive(self, units["cd"], self.luns["cd"], 2048, discs, False),
                        parts.Drive(self, units["stick"], self.luns["stick"], 512, sticks, True)]
         self.open_before = self.count_descriptors()
@@ -538,6 +540,11 @@ class Storm:
         assert sum(self.tried) - lost <= sum(values) and all(value <= tried for value, tried in zip(values, self.tried)), (
             "counted to %s, by %s GOOD answers" % (values, self.tried))
 
+    def check_spoiled(self):
+        """Of data with a wrong digest, and of the rest of its command, nothing was written."""
+        with open(self.paths["spoiled"], "rb") as image:
+            assert not any(image.read()), "spoiled data is on the medium"
+
     def check_events(self):
         after = self.events()
         for event, least in (("iscsi_not_authenticated", self.total("not proven")),
@@ -605,6 +612,7 @@ def main():
                            ("no_wrong_block_on_units_that_stay", storm.check_soaks),
                            ("everybody_did_something", storm.check_did_something),
                            ("counts_what_was_good", storm.check_counter),
+                           ("writes_nothing_of_what_was_spoiled", storm.check_spoiled),
                            ("counts_those_who_were_refused", storm.check_events),
                            ("ejected_images_are_free_and_whole", storm.check_images),
                            ("leaves_no_descriptor_open", storm.check_descriptors),
