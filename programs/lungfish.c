@@ -207,6 +207,18 @@ int lf_fill_id(const struct lf_command_line *line, const char *typed, struct lf_
 	return LF_EXIT_DONE;
 }
 
+int lf_session_select(const struct lf_command_line *line, struct lf_client *client,
+	enum lf_control_command command, const char *id, union lf_control_reply *reply)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = (uint16_t)command;
+	int status = lf_fill_id(line, id, &request.select);
+	return status == LF_EXIT_DONE ? lf_session_call(line, client, id, &request, NULL, CALL_MS, reply)
+				      : status;
+}
+
 void lf_tally_count(struct lf_tally *tally, int status)
 {
 	tally->tried++;

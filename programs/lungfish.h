@@ -101,6 +101,8 @@ void lf_warn(const struct lf_command_line *line, const char *object, const char 
 /* Talk on stderr, with --verbose only. */
 void lf_talk(const struct lf_command_line *line, const char *format, ...) LF_PRINTF(2, 3);
 
+#define CALL_MS 30000 /* most of a call that waits for nothing */
+
 /*
  * A call with its failures reported: LF_EXIT_DONE, or the exit status. object is what it is about. The client
  * is too large for a stack.
@@ -110,6 +112,9 @@ void lf_session_close(struct lf_client *client);
 int lf_session_call(const struct lf_command_line *line, struct lf_client *client, const char *object,
 	union lf_control_request *request, const int handles[LF_CONTROL_HANDLES_MAX], uint32_t timeout_ms,
 	union lf_control_reply *reply);
+/* Likewise, of a command that takes no more than the device. */
+int lf_session_select(const struct lf_command_line *line, struct lf_client *client,
+	enum lf_control_command command, const char *id, union lf_control_reply *reply);
 /* The second half of it, for what was sent by lf_client_send. */
 int lf_session_wait(const struct lf_command_line *line, struct lf_client *client, const char *object,
 	enum lf_control_command command, uint32_t timeout_ms, union lf_control_reply *reply);

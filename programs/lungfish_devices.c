@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CALL_MS            30000
 #define DEPARTURE_MS       10000
 #define DEPARTURES_AT_ONCE 16
 
@@ -153,16 +152,9 @@ static int fetch_all(const struct lf_command_line *line, struct lf_client *clien
 static int fetch_one(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	struct lf_control_device *device)
 {
-	union lf_control_request request;
 	union lf_control_reply reply;
-	int status;
+	int status = lf_session_select(line, client, LF_CONTROL_SHOW, id, &reply);
 
-	memset(&request, 0, sizeof(request));
-	status = lf_fill_id(line, id, &request.select);
-	if (status != LF_EXIT_DONE)
-		return status;
-	request.header.command = LF_CONTROL_SHOW;
-	status = lf_session_call(line, client, id, &request, NULL, CALL_MS, &reply);
 	if (status == LF_EXIT_DONE)
 		*device = reply.one.device;
 	return status;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_MS    30000
 #define ROOM       LF_CONTROL_INQUIRY_DATA_MAX
 #define ROOM_BYTES ROOM >> 8, ROOM & 0xff /* as an ALLOCATION LENGTH of two bytes */
 #define GOOD       0x00

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CALL_MS   30000
 #define CHANGE_MS 10000 /* how long the adapter waits for what is in flight */
 
 static int change(const struct lf_command_line *line, const char *object, union lf_control_request *request,

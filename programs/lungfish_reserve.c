@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define CALL_MS 30000
-
 /* SPC-4 table 196. */
 static const char *name_type(const struct lf_control_reservation *reservation)
 {
@@ -21,16 +19,9 @@ static const char *name_type(const struct lf_control_reservation *reservation)
 int lf_reservation_read(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	struct lf_control_reservation *reservation)
 {
-	union lf_control_request request;
 	union lf_control_reply reply;
-	int status;
+	int status = lf_session_select(line, client, LF_CONTROL_RESERVATION, id, &reply);
 
-	memset(&request, 0, sizeof(request));
-	status = lf_fill_id(line, id, &request.select);
-	if (status != LF_EXIT_DONE)
-		return status;
-	request.header.command = LF_CONTROL_RESERVATION;
-	status = lf_session_call(line, client, id, &request, NULL, CALL_MS, &reply);
 	if (status == LF_EXIT_DONE)
 		*reservation = reply.reservation;
 	return status;

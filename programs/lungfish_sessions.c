@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_MS  30000
 #define NS_IN_S  UINT64_C(1000000000)
 #define NS_IN_MS UINT64_C(1000000)
 

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CALL_MS 30000
 #define NS_IN_S UINT64_C(1000000000)
 #define BUCKETS 24 /* of latencies */
 
@@ -26,17 +25,10 @@ struct row {
 int lf_sample_read(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	struct lf_sample **sample)
 {
-	union lf_control_request request;
 	union lf_control_reply reply;
 	struct lf_sample *made;
-	int status;
+	int status = lf_session_select(line, client, LF_CONTROL_STATS, id, &reply);
 
-	memset(&request, 0, sizeof(request));
-	status = lf_fill_id(line, id, &request.select);
-	if (status != LF_EXIT_DONE)
-		return status;
-	request.header.command = LF_CONTROL_STATS;
-	status = lf_session_call(line, client, id, &request, NULL, CALL_MS, &reply);
 	if (status != LF_EXIT_DONE)
 		return status;
 	made = calloc(1, sizeof(*made));
