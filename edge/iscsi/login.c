@@ -213,6 +213,18 @@ static enum iscsi_login_status check_way_out(struct iscsi_login *login, bool lea
 	return ISCSI_LOGIN_NOT_AUTHENTICATED;
 }
 
+/* An initiator whose own name is among the CHAP names is nobody else's to be. */
+static bool may_come_as(const struct iscsi_login *login)
+{
+	const struct lf_iscsi_secrets *secrets = login->terms->authority->secrets;
+
+	for (uint32_t i = 0; i < secrets->count; i++) {
+		if (lf_iscsi_name_equal(secrets->users[i].name, login->initiator))
+			return lf_iscsi_name_equal(login->chap.user, login->initiator);
+	}
+	return true;
+}
+
 /* The exchange is complete: all its keys are in login->in. */
 static enum iscsi_login_status answer_exchange(struct iscsi_login *login, bool leaves)
 {
@@ -226,6 +238,8 @@ static enum iscsi_login_status answer_exchange(struct iscsi_login *login, bool l
 		status = answer_pairs(login);
 	if (status == ISCSI_LOGIN_SUCCESS)
 		status = check_way_out(login, leaves);
+	if (status == ISCSI_LOGIN_SUCCESS && login->chap.state == ISCSI_CHAP_PROVEN && !may_come_as(login))
+		status = ISCSI_LOGIN_NOT_AUTHORIZED;
 	lf_iscsi_text_clear(&login->in);
 	/* Our answer to an endless row of unknown keys: the limit is the initiator's error. */
 	if (status == ISCSI_LOGIN_SUCCESS && login->out.overflowed)

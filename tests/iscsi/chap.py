@@ -14,6 +14,7 @@ from adapter import Adapter, find_program, must, need, run, sparse  # noqa: E402
 USER, SECRET = "iqn.2001-04.com.example:raw", "a secret of 22 bytes.."
 OTHER, OTHER_SECRET = "somebody else", "quite_another_secret"
 MUTUAL, MUTUAL_SECRET = "the target", "and one of its own"
+ANYBODY = "iqn.2001-04.com.example:anybody"  # who is no CHAP name
 NOT_PROVEN, NOT_AUTHORIZED, INITIATOR_ERROR = 0x0201, 0x0202, 0x0200
 
 
@@ -48,8 +49,9 @@ def counted(event):
 def one_way():
     for (user, secret), (algorithm, size), form in itertools.product(
             ((USER, SECRET), (OTHER, OTHER_SECRET)), (("5", 16), ("7", 32)), ("hex", "base64")):
+        who = USER if user == USER else ANYBODY
         # A port for each of them: the session before may not have ended yet.
-        with target.connect(isid=b"\x80\0\0\0\0" + bytes([5 + (user == OTHER)])) as connection:
+        with target.connect(initiator=who, isid=b"\x80\0\0\0\0" + bytes([5 + (user == OTHER)])) as connection:
             connection.chap(user, secret, algorithm, form)
             assert connection.answers["CHAP_A"] == algorithm
             assert len(connection.answers["CHAP_C"]) == 2 + 2 * size, connection.answers
@@ -72,7 +74,7 @@ def mutual():
 
 def nobody_takes_anothers_session():
     """A session is reinstated (6.3.4, 6.3.5) by the user whose it is; another's login under its name is refused."""
-    port = {"isid": b"\x80\0\0\0\0\4"}
+    port = {"isid": b"\x80\0\0\0\0\4", "initiator": ANYBODY}
     with target.connect(**port).login(chap=(USER, SECRET)) as own:
         own.ready()
         for tsih in (0, own.tsih):
@@ -86,6 +88,17 @@ def nobody_takes_anothers_session():
             with target.connect(**port) as again:
                 again.tsih = tsih
                 again.login(chap=(USER, SECRET)).ready().ping()
+
+
+def nobody_comes_as_another():
+    """Whose own name is among the CHAP names comes by that one alone, however the name is written."""
+    for name in (USER, USER.upper()):
+        for discovery_too in (target.iqn, None):
+            with raw.Connection(target.portal, discovery_too, name, b"\x80\0\0\0\0\x0b") as other:
+                asked = other.chap_begin()
+                refused(other, other.chap_finish(asked, OTHER, OTHER_SECRET), NOT_AUTHORIZED)
+    with target.connect(isid=b"\x80\0\0\0\0\x0b").login(chap=(USER, SECRET)) as own:
+        own.ready().ping()
 
 
 def straight_to_full_feature():
@@ -380,7 +393,7 @@ def not_our_error():
         assert word not in log.replace("iscsi_not_authenticated", ""), (word, log)
 
 
-for case in (one_way, mutual, nobody_takes_anothers_session, straight_to_full_feature,
+for case in (one_way, mutual, nobody_takes_anothers_session, nobody_comes_as_another, straight_to_full_feature,
              initiators_order_of_algorithms, discovery, no_way_around, wrong_secrets, out_of_order, malformed, longest_challenge, reflection, reflected_answers, replay,
              no_mutual_secret, not_without_secrets, flood, secrets_files, libiscsi, not_our_error):
     cases.run("iscsi_chap_" + case.__name__, case)
