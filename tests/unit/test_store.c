@@ -5,6 +5,7 @@
 #include "store/file.h"
 #include "store/store.h"
 #include "tests/test.h"
+#include "tests/unit/home.h"
 #include "tests/unit/pass_fd.h"
 
 #include <errno.h>
@@ -25,34 +26,7 @@
 
 #define MIB (1u << 20)
 
-/* ---- A loop on a thread of its own, and operations that somebody waits for ---- */
-
-struct home {
-	struct lf_loop *loop;
-	pthread_t thread;
-};
-
-static void *home_main(void *context)
-{
-	lf_loop_run(context);
-	return NULL;
-}
-
-static void home_open(struct home *home)
-{
-	struct lf_message message = {""};
-
-	home->loop = lf_loop_create(0, true, &message);
-	lf_assert(home->loop);
-	pthread_create(&home->thread, NULL, home_main, home->loop);
-}
-
-static void home_close(struct home *home)
-{
-	lf_loop_stop(home->loop);
-	pthread_join(home->thread, NULL);
-	lf_loop_destroy(home->loop);
-}
+/* ---- Operations that somebody waits for ---- */
 
 struct job {
 	struct lf_io io;

@@ -4,6 +4,7 @@
 #include "platform/loop.h"
 #include "store/store.h"
 #include "tests/test.h"
+#include "tests/unit/home.h"
 #include "tests/unit/pass_fd.h"
 
 #include <errno.h>
@@ -352,35 +353,6 @@ TEST(no_error_of_a_sync_is_transient_but_an_interruption)
 	CHECK_EQ(kernel_syncs(), 2);
 	kernel_end();
 	lf_store_file_ops.close(store);
-}
-
-/* ---- A loop, for the ring ---- */
-
-struct home {
-	struct lf_loop *loop;
-	pthread_t thread;
-};
-
-static void *home_main(void *context)
-{
-	lf_loop_run(context);
-	return NULL;
-}
-
-static void home_open(struct home *home)
-{
-	struct lf_message message = {""};
-
-	home->loop = lf_loop_create(0, true, &message);
-	lf_assert(home->loop);
-	pthread_create(&home->thread, NULL, home_main, home->loop);
-}
-
-static void home_close(struct home *home)
-{
-	lf_loop_stop(home->loop);
-	pthread_join(home->thread, NULL);
-	lf_loop_destroy(home->loop);
 }
 
 /* ---- The real kernel's news of a loss, on a volume that is full behind the page cache ---- */

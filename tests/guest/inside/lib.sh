@@ -137,6 +137,20 @@ bytes_of()
 	echo "${bytes//[[:space:]]/}"
 }
 
+# reads_vpd_pages PATTERN: those that the unit of $G lists ascend, are read one by one, and match.
+reads_vpd_pages()
+{
+	local pages page last=-1
+	read -ra pages <<<"$(od -An -v -tx1 -w256 <(sg_vpd --page=sv --raw "$G"))"
+	for page in "${pages[@]:4}"; do
+		((0x$page > last))
+		last=$((0x$page))
+		sg_vpd --page="0x$page" "$G"
+		equal page_code "$(bytes_of <(sg_vpd --page="0x$page" --raw "$G") 1 1)" "$page"
+	done
+	has " ${pages[*]:4} " "$1"
+}
+
 # sum_of FILE [dd operand...]: SHA-256, read past the page cache.
 sum_of()
 {

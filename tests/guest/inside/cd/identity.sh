@@ -17,15 +17,7 @@ inquiry_is_of_a_drive()
 
 every_supported_vpd_page_is_read()
 {
-	local pages page last=-1
-	read -ra pages <<<"$(od -An -v -tx1 -w256 <(sg_vpd --page=sv --raw "$G"))"
-	for page in "${pages[@]:4}"; do
-		((0x$page > last))
-		last=$((0x$page))
-		sg_vpd --page="0x$page" "$G"
-		equal page_code "$(bytes_of <(sg_vpd --page="0x$page" --raw "$G") 1 1)" "$page"
-	done
-	has " ${pages[*]:4} " ' 00 80 83 '
+	reads_vpd_pages ' 00 80 83 '
 }
 
 every_drive_has_a_name_of_its_own()

@@ -31,15 +31,7 @@ inquiry_truncates()
 
 every_supported_vpd_page_is_read()
 {
-	local pages page last=-1
-	read -ra pages <<<"$(od -An -v -tx1 -w256 <(sg_vpd --page=sv --raw "$G"))"
-	for page in "${pages[@]:4}"; do
-		((0x$page > last))
-		last=$((0x$page))
-		sg_vpd --page="0x$page" "$G"
-		equal page_code "$(bytes_of <(sg_vpd --page="0x$page" --raw "$G") 1 1)" "$page"
-	done
-	has " ${pages[*]:4} " ' 00 80 83 86 (.* )?b0 b1 b2 '
+	reads_vpd_pages ' 00 80 83 86 (.* )?b0 b1 b2 '
 }
 
 vpd_unknown_page_is_refused()
