@@ -20,6 +20,10 @@ struct lf_control_edge {
 	bool (*session_next)(void *context, uint64_t after, struct lf_control_session *session);
 	/* Ends it; false: there is none of that number. */
 	bool (*session_drop)(void *context, uint64_t number);
+	/* A unit came, and may be shown. */
+	void (*arrived)(void *context, uint32_t target, uint32_t lun);
+	/* It goes: before lf_lu_remove. Its address is the edge's until departure->gone. */
+	void (*depart)(void *context, struct lf_departure *departure);
 };
 
 struct lf_devices_options {
@@ -31,6 +35,8 @@ struct lf_devices_options {
 		uint64_t *block_count, struct lf_message *message);
 	/* Whether what was written may be lost: a store that says so never recovers. May be NULL. */
 	bool (*has_failed)(struct lf_store *store);
+	/* removed runs at most once, on any thread, when what the image lies on goes away. May be NULL. */
+	void (*watch)(struct lf_store *store, void (*removed)(void *context), void *context);
 	struct lf_control_edge edge;
 };
 

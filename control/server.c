@@ -6,6 +6,7 @@
  */
 #include "control/server.h"
 #include "control/listener.h"
+#include "platform/loop_linux.h"
 #include "trace/trace.h"
 
 #include <errno.h>

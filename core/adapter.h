@@ -14,6 +14,7 @@ struct lf_adapter;
 struct lf_adapter_options {
 	uint32_t lane_count;     /* loops or processors; 0: one */
 	uint32_t target_count;   /* 0: one */
+	uint32_t lun_count;      /* addresses of a target, from LUN 0; 0: LF_LUNS_MAX */
 	uint32_t tasks_per_lane; /* commands that a lane may have in flight; past it TASK SET FULL. 0: 4096 */
 };
 
@@ -188,6 +189,17 @@ struct lf_lu_counters {
 void lf_lu_count(struct lf_lu *lu, struct lf_lu_counters *counters);
 uint32_t lf_lu_lun(const struct lf_lu *lu);
 uint32_t lf_lu_target(const struct lf_lu *lu);
+
+/*
+ * An edge whose initiator goes on using an address for a while after its unit has left says when nobody does
+ * any more: only then is the unit freed, and its address with it (struct lf_control_edge in
+ * control/devices.h).
+ */
+struct lf_departure {
+	uint32_t target, lun;
+	void (*gone)(struct lf_departure *departure); /* once, any thread, perhaps from within */
+	struct lf_link link;                          /* the edge's own */
+};
 
 /* ---- Reservations, as the operator sees them ---- */
 

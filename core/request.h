@@ -58,6 +58,8 @@ struct lf_request {
 	/* Out of lf_begin, when it returned true. */
 	enum lf_direction direction;
 	uint64_t data_wanted; /* what the command moves at most, bytes */
+	bool data_is_medium; /* its data goes between segments and store untouched: base may be NULL where the
+				store knows another way to the bytes */
 
 	/*
 	 * In, at lf_submit: data_length is at most data_wanted, and segments hold at least that. IN: less

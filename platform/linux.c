@@ -135,6 +135,23 @@ void lf_log(enum lf_log_level level, const char *format, ...)
 	errno = saved_errno;
 }
 
+void lf_handle_close(lf_handle handle)
+{
+	close((int)handle);
+}
+
+size_t lf_format(char *text, size_t room_bytes, const char *format, ...)
+{
+	va_list values;
+	int length;
+
+	va_start(values, format);
+	length = vsnprintf(text, room_bytes, format, values);
+	va_end(values);
+	lf_assert(length >= 0 && room_bytes > 0);
+	return lf_min((size_t)length, room_bytes - 1);
+}
+
 void lf_message_set(struct lf_message *message, const char *format, ...)
 {
 	va_list values;

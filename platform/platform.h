@@ -142,14 +142,20 @@ uint64_t lf_time_ns(void);
  */
 uint32_t lf_lane_current(void);
 
-/* What a store keeps in an lf_io while it owns it. On Windows: the MDL, the offset into it, a partial MDL. */
+/*
+ * What a store keeps in an lf_io while it owns it. On Windows the edge has put in before lf_begin where data
+ * is that no segment has an address of: struct lf_nt_io of platform/nt.h; the core leaves it alone.
+ */
 struct lf_platform_io {
-	uint64_t words[4];
+	uint64_t words[8];
 };
 
-/* A file as the platform names it: a descriptor on Linux, a HANDLE on Windows; -1 is none on both. */
+/* A file as the platform names it: a descriptor on Linux, a kernel HANDLE on Windows; -1 is none on both. */
 typedef intptr_t lf_handle;
 #define LF_HANDLE_NONE ((lf_handle)-1)
+
+/* May block; PASSIVE_LEVEL. */
+void lf_handle_close(lf_handle handle);
 
 /* Every way that something outside can fail; mapped once where it enters (errno, NTSTATUS), once to sense. */
 enum lf_error {
@@ -181,6 +187,12 @@ enum lf_log_level { LF_LOG_ERROR, LF_LOG_WARNING, LF_LOG_NOTICE, LF_LOG_DEBUG };
 
 /* One line, without newline. Any thread, any IRQL up to DISPATCH_LEVEL. */
 void lf_log(enum lf_log_level level, const char *format, ...) LF_PRINTF(2, 3);
+
+/*
+ * Text of at most room_bytes with its zero; what is longer is cut. No floating point, no wide characters, no
+ * %zu (the kernel's does not know it). Any IRQL up to DISPATCH_LEVEL. Returns the length that is there.
+ */
+size_t lf_format(char *text, size_t room_bytes, const char *format, ...) LF_PRINTF(3, 4);
 
 /* One lower-case line for whoever asked: object, cause, remedy. */
 struct lf_message {

@@ -3,7 +3,7 @@
 #ifndef LF_STORE_FILE_H
 #define LF_STORE_FILE_H
 
-#include "platform/loop.h"
+#include "platform/loop_linux.h"
 #include "store/store.h"
 
 #include <pthread.h>

@@ -43,6 +43,20 @@ enum lf_error lf_store_file_resize(struct lf_store *store, uint64_t size_bytes, 
 /* A sync has failed, so that what was written may be lost: nothing is stable any more. Any thread. */
 bool lf_store_file_has_failed(struct lf_store *store);
 
+/*
+ * Windows (file_nt*.c); there source.handle is a kernel handle, opened without FILE_SYNCHRONOUS_IO flags, and
+ * for writing without intermediate buffering. removed runs at most once, on a thread of the system, when the
+ * volume that the image lies on goes away; while an image is open, its volume's removal is refused.
+ */
+void lf_store_file_watch(struct lf_store *store, void (*removed)(void *context), void *context);
+/* Flushes every open image that was written to since its last flush. PASSIVE_LEVEL. */
+void lf_store_file_flush_all(void);
+/*
+ * The NAA identifiers of the disks that the volume of the image lies on, as many as there are, most at most;
+ * 0 when it cannot be told (a share). PASSIVE_LEVEL.
+ */
+uint32_t lf_store_file_below(lf_handle image, uint64_t *identifiers, uint32_t most);
+
 /* What LF_OP_SAVE may carry at most. */
 #define LF_STATE_MAX_BYTES 65536u
 

@@ -4,7 +4,7 @@
 #define LF_ISCSI_H
 
 #include "core/adapter.h"
-#include "platform/loop.h"
+#include "platform/loop_linux.h"
 
 struct lf_iscsi;
 

@@ -3,7 +3,7 @@
 #ifndef LF_TEST_HOME_H
 #define LF_TEST_HOME_H
 
-#include "platform/loop.h"
+#include "platform/loop_linux.h"
 
 #include <pthread.h>
 

@@ -2,6 +2,7 @@
 /* test_control_handler.c: requests against a real adapter on a real loop, over a store that can hold its
  * answers. */
 #include "control/handler.h"
+#include "platform/loop_linux.h"
 #include "tests/test.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* test_loop.c: the event loop: order of a round, posts from many threads, timers, unwatch, the ring,
  * idleness. */
 #include "platform/linux.h"
-#include "platform/loop.h"
+#include "platform/loop_linux.h"
 #include "tests/test.h"
 
 #include <liburing.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_store.c: the file store with both engines, in place or not, on ext4 and tmpfs; what it refuses. */
 #include "platform/linux.h"
-#include "platform/loop.h"
+#include "platform/loop_linux.h"
 #include "store/file.h"
 #include "store/store.h"
 #include "tests/test.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_store_sync.c: what the file store makes stable, and who hears of it when that fails. */
 #include "platform/linux.h"
-#include "platform/loop.h"
+#include "platform/loop_linux.h"
 #include "store/store.h"
 #include "tests/test.h"
 #include "tests/unit/home.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* loop.c: the event loop of Linux: epoll, an eventfd for posts, timers, one io_uring; sleeps when nothing is
- * due. */
-#include "platform/loop.h"
+/* loop_linux.c: the event loop of Linux: epoll, an eventfd for posts, timers, one io_uring; sleeps when
+ * nothing is due. */
+#include "platform/loop_linux.h"
 #include "platform/linux.h"
 
 #include <errno.h>
