@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /*
  * One change at a time for a device; all of it on the loop but for the two done functions, which only post:
@@ -54,7 +53,7 @@ static enum lf_control_status check_idle(struct lf_device *device, struct lf_mes
 		return LF_CONTROL_BUSY;
 	}
 	memset(&device->change, 0, sizeof(device->change));
-	device->change.again_handle = -1;
+	device->change.again_handle = LF_HANDLE_NONE;
 	return LF_CONTROL_OK;
 }
 
@@ -74,15 +73,15 @@ static void exchange(struct lf_device *device);
 static void open_again(struct lf_device *device)
 {
 	struct lf_device_change *change = &device->change;
-	const int handles[LF_CONTROL_HANDLES_MAX] = {change->again_handle, -1};
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {change->again_handle, LF_HANDLE_NONE};
 
-	change->again_handle = -1;
+	change->again_handle = LF_HANDLE_NONE;
 	change->status = lf_device_open_store(device, handles, &change->incoming, &change->message);
 	if (change->status == LF_CONTROL_OK) {
 		exchange(device);
 		return;
 	}
-	close(handles[0]);
+	lf_handle_close(handles[0]);
 	memset(&change->incoming, 0, sizeof(change->incoming));
 	finish(&change->post);
 }
@@ -102,7 +101,7 @@ static void put_away(struct lf_post *done)
 		lf_log(LF_LOG_ERROR, "%s: %s", change->outgoing.path, change->message.text);
 	}
 	memset(&change->outgoing, 0, sizeof(change->outgoing));
-	if (change->again_handle >= 0)
+	if (change->again_handle != LF_HANDLE_NONE)
 		open_again(device);
 	else
 		finish(done);
@@ -127,9 +126,9 @@ static void changed(struct lf_post *done)
 		if (change->incoming.store)
 			ops->close(change->incoming.store);
 		memset(&change->incoming, 0, sizeof(change->incoming));
-		if (change->again_handle >= 0)
-			close(change->again_handle);
-		change->again_handle = -1;
+		if (change->again_handle != LF_HANDLE_NONE)
+			lf_handle_close(change->again_handle);
+		change->again_handle = LF_HANDLE_NONE;
 		finish(done);
 		return;
 	}
@@ -191,9 +190,9 @@ static bool is_ejected(struct lf_device *device)
 
 /* Its store is opened here, or later when the device has that very image, which an initiator ejected. */
 static enum lf_control_status prepare_insert(struct lf_device *device,
-	const struct lf_control_insert *request, int handle, struct lf_message *message)
+	const struct lf_control_insert *request, lf_handle handle, struct lf_message *message)
 {
-	const int handles[LF_CONTROL_HANDLES_MAX] = {handle, -1};
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {handle, LF_HANDLE_NONE};
 	struct lf_device_medium *incoming = &device->change.incoming;
 	bool read_only = device->read_only || (request->flags & LF_CONTROL_INSERT_READ_ONLY) != 0;
 	enum lf_control_status status = lf_device_check_file(device, handle, read_only, incoming, message);
@@ -214,7 +213,7 @@ static enum lf_control_status prepare_insert(struct lf_device *device,
 }
 
 enum lf_control_status lf_device_insert(struct lf_device *device, const struct lf_control_insert *request,
-	int handle, struct lf_device_waiter *waiter, struct lf_message *message)
+	lf_handle handle, struct lf_device_waiter *waiter, struct lf_message *message)
 {
 	enum lf_control_status status = check_removable(device, message);
 	bool idle;
@@ -231,7 +230,7 @@ enum lf_control_status lf_device_insert(struct lf_device *device, const struct l
 	}
 	if (idle)
 		memset(&device->change.incoming, 0, sizeof(device->change.incoming));
-	close(handle);
+	lf_handle_close(handle);
 	return status;
 }
 

@@ -32,7 +32,8 @@ struct lf_device_change {
 	bool runs;
 	struct lf_device_waiter *waiter; /* NULL: nobody waits any more */
 	struct lf_device_medium incoming, outgoing;
-	int again_handle; /* incoming is what is ejected: it is opened anew once that was closed; else -1 */
+	lf_handle again_handle; /* incoming is what is ejected: it is opened anew once that was closed; else
+				   none */
 	bool force, open_tray;
 	struct lf_medium_change medium;
 	struct lf_resize resize;
@@ -50,7 +51,7 @@ struct lf_device {
 	char id[LF_NAMING_CAPACITY];
 	enum lf_lu_type type;
 	bool removable, saves;
-	int state_handle; /* the store's; only if saves */
+	lf_handle state_handle; /* the store's; only if saves */
 	uint16_t rotation;
 	/* As it was asked for: what comes in later is taken likewise. */
 	uint32_t block_size, physical_block_size;
@@ -83,11 +84,11 @@ bool lf_device_has_file(const struct lf_device *device, const struct lf_device_m
  * Which file handle is, and whether the device may have it: no other device has it. Fills in the medium but
  * for path and store.
  */
-enum lf_control_status lf_device_check_file(struct lf_device *device, int handle, bool read_only,
+enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle handle, bool read_only,
 	struct lf_device_medium *medium, struct lf_message *message);
 /* The medium's store. handles are the store's when it succeeds, else the caller's. */
 enum lf_control_status lf_device_open_store(struct lf_device *device,
-	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
 	struct lf_message *message);
 /* Nothing is in, of the block size that the device is to have. */
 void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define CD_BLOCK_BYTES 2048
 
@@ -59,11 +58,11 @@ struct lf_device *lf_device_next(struct lf_device *device)
 
 /* ---- Connect ---- */
 
-static void close_handles(const int handles[LF_CONTROL_HANDLES_MAX])
+static void close_handles(const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
-		if (handles[i] >= 0)
-			close(handles[i]);
+		if (handles[i] != LF_HANDLE_NONE)
+			lf_handle_close(handles[i]);
 	}
 }
 
@@ -138,7 +137,7 @@ static enum lf_control_status identify(
 }
 
 static enum lf_control_status prepare(struct lf_device *device, const struct lf_control_connect *request,
-	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_message *message)
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_message *message)
 {
 	enum lf_control_status status = lf_naming_check_request(request, message);
 
@@ -149,12 +148,13 @@ static enum lf_control_status prepare(struct lf_device *device, const struct lf_
 	device->block_size = request->type == LF_LU_CDROM ? CD_BLOCK_BYTES : request->block_size;
 	device->physical_block_size = request->physical_block_size;
 	snprintf(device->medium.path, sizeof(device->medium.path), "%s", request->path.bytes);
-	if (status == LF_CONTROL_OK && (handles[0] < 0) != (request->path.length == 0)) {
-		lf_message_set(message, handles[0] < 0 ? "no descriptor of the image came with the request"
-						       : "no path of the image came with the request");
+	if (status == LF_CONTROL_OK && (handles[0] == LF_HANDLE_NONE) != (request->path.length == 0)) {
+		lf_message_set(message, handles[0] == LF_HANDLE_NONE
+						? "no descriptor of the image came with the request"
+						: "no path of the image came with the request");
 		status = LF_CONTROL_INVALID;
 	}
-	if (status == LF_CONTROL_OK && handles[0] >= 0)
+	if (status == LF_CONTROL_OK && handles[0] != LF_HANDLE_NONE)
 		status =
 			lf_device_check_file(device, handles[0], device->read_only, &device->medium, message);
 	if (status == LF_CONTROL_OK)
@@ -170,34 +170,34 @@ static void warn_of_state(const struct lf_device *device, const char *why)
 		device->medium.path, why);
 }
 
-/* A unit whose medium comes and goes has none: it goes with the store. Returns -1 for one that is not used.
+/* A unit whose medium comes and goes has none: it goes with the store. LF_HANDLE_NONE: it is not used.
  */
-static int take_state(struct lf_device *device, int handle)
+static lf_handle take_state(struct lf_device *device, lf_handle handle)
 {
 	struct lf_message message;
 
-	if (handle < 0)
-		return -1;
-	if (!device->removable && lf_control_state_take(handle, &message)) {
+	if (handle == LF_HANDLE_NONE)
+		return LF_HANDLE_NONE;
+	if (!device->removable && lf_control_state_take((int)handle, &message)) {
 		device->saves = true;
 		device->state_handle = handle;
 		return handle;
 	}
 	if (!device->removable)
 		warn_of_state(device, message.text);
-	close(handle);
-	return -1;
+	lf_handle_close(handle);
+	return LF_HANDLE_NONE;
 }
 
 /* Before it is closed. */
 static void leave_state(const struct lf_device *device)
 {
 	if (device->saves)
-		lf_control_state_leave(device->state_handle);
+		lf_control_state_leave((int)device->state_handle);
 }
 
 /* What was saved of the unit; one that is damaged begins anew. NULL: nothing. Freed by lf_free. */
-static void *load_state(struct lf_device *device, int handle, size_t *length_bytes)
+static void *load_state(struct lf_device *device, lf_handle handle, size_t *length_bytes)
 {
 	void *blob = lf_alloc(LF_STATE_MAX_BYTES);
 	enum lf_error error = LF_E_NO_MEMORY;
@@ -209,7 +209,7 @@ static void *load_state(struct lf_device *device, int handle, size_t *length_byt
 		return blob;
 	if (error != LF_E_NOT_FOUND)
 		warn_of_state(device, lf_error_text(error));
-	else if (fstat(handle, &facts) == 0 && facts.st_size > 0)
+	else if (fstat((int)handle, &facts) == 0 && facts.st_size > 0)
 		warn_of_state(device, "it is damaged");
 	lf_free(blob);
 	*length_bytes = 0;
@@ -217,7 +217,7 @@ static void *load_state(struct lf_device *device, int handle, size_t *length_byt
 }
 
 static enum lf_error add_unit(struct lf_device *device, const struct lf_control_connect *request,
-	int state_handle, struct lf_message *message)
+	lf_handle state_handle, struct lf_message *message)
 {
 	const struct lf_devices_options *options = &device->devices->options;
 	const struct lf_store_info *info = &device->medium.info;
@@ -251,14 +251,14 @@ static enum lf_error add_unit(struct lf_device *device, const struct lf_control_
 
 /* What is asked for becomes a unit. handles are the store's then, and are closed else. */
 static enum lf_control_status bring_up(struct lf_device *device, const struct lf_control_connect *request,
-	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_message *message)
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_message *message)
 {
 	enum lf_control_status status = prepare(device, request, handles, message);
-	int own[LF_CONTROL_HANDLES_MAX] = {handles[0], handles[1]};
+	lf_handle own[LF_CONTROL_HANDLES_MAX] = {handles[0], handles[1]};
 
 	if (status == LF_CONTROL_OK)
 		own[1] = take_state(device, own[1]);
-	if (status == LF_CONTROL_OK && own[0] >= 0)
+	if (status == LF_CONTROL_OK && own[0] != LF_HANDLE_NONE)
 		status = lf_device_open_store(device, own, &device->medium, message);
 	else if (status == LF_CONTROL_OK)
 		lf_device_set_empty(device, &device->medium);
@@ -276,7 +276,7 @@ static enum lf_control_status bring_up(struct lf_device *device, const struct lf
 }
 
 enum lf_control_status lf_devices_connect(struct lf_devices *devices,
-	const struct lf_control_connect *request, const int handles[LF_CONTROL_HANDLES_MAX],
+	const struct lf_control_connect *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
 	struct lf_device **made, struct lf_message *message)
 {
 	struct lf_device *device = devices->emptied ? NULL : lf_alloc(sizeof(*device));

@@ -46,7 +46,7 @@ void lf_devices_destroy(struct lf_devices *devices);
 
 /* handles are the table's from here on, also when it refuses; message is then "cause: remedy". */
 enum lf_control_status lf_devices_connect(struct lf_devices *devices,
-	const struct lf_control_connect *request, const int handles[LF_CONTROL_HANDLES_MAX],
+	const struct lf_control_connect *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
 	struct lf_device **device, struct lf_message *message);
 
 /* By name, number, path, address or URL, in this order; path may be empty. NULL: there is none. */
@@ -86,7 +86,7 @@ void lf_device_waiter_forget(struct lf_device_waiter *waiter);
  * was begun, message says why. handle is the table's from here on, in any case.
  */
 enum lf_control_status lf_device_insert(struct lf_device *device, const struct lf_control_insert *request,
-	int handle, struct lf_device_waiter *waiter, struct lf_message *message);
+	lf_handle handle, struct lf_device_waiter *waiter, struct lf_message *message);
 enum lf_control_status lf_device_eject(
 	struct lf_device *device, bool force, struct lf_device_waiter *waiter, struct lf_message *message);
 /* size_bytes 0: what the image has now. */

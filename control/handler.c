@@ -4,7 +4,6 @@
 #include "trace/trace.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define TIMEOUT_MAX_MS (60u * 60 * 1000)
 #define CHANGE_MS      10000 /* INSERT, RESIZE */
@@ -68,7 +67,7 @@ static void answer_device(struct lf_call *call, const struct lf_control_device *
 }
 
 static void connect_image(struct lf_call *call, const struct lf_control_connect *request,
-	const int handles[LF_CONTROL_HANDLES_MAX])
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	struct lf_message message = {""};
 	struct lf_control_device record;
@@ -160,14 +159,14 @@ static void begun(struct lf_call *call, struct lf_device *device, uint64_t timeo
 }
 
 static void insert(struct lf_call *call, const struct lf_control_insert *request,
-	const int handles[LF_CONTROL_HANDLES_MAX])
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	struct lf_message message = {""};
 	struct lf_device *device = NULL;
 
-	if (handles[1] >= 0)
-		close(handles[1]);
-	if (handles[0] < 0 || request->image.bytes[0] != '/') {
+	if (handles[1] != LF_HANDLE_NONE)
+		lf_handle_close(handles[1]);
+	if (handles[0] == LF_HANDLE_NONE || request->image.bytes[0] != '/') {
 		lf_message_set(
 			&message, "no descriptor of the image, or no path of it, came with the request");
 		lf_call_fail(call, LF_CONTROL_INVALID, &message);
@@ -177,8 +176,8 @@ static void insert(struct lf_call *call, const struct lf_control_insert *request
 	if (device)
 		begun(call, device, CHANGE_MS,
 			lf_device_insert(device, request, handles[0], &call->waiter, &message), &message);
-	else if (handles[0] >= 0)
-		close(handles[0]);
+	else if (handles[0] != LF_HANDLE_NONE)
+		lf_handle_close(handles[0]);
 }
 
 static void eject(struct lf_call *call, const struct lf_control_select *request)
@@ -287,7 +286,7 @@ static void drop(struct lf_call *call, const struct lf_control_after *request)
 }
 
 static void dispatch(struct lf_call *call, const union lf_control_request *request,
-	const int handles[LF_CONTROL_HANDLES_MAX])
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	switch (request->header.command) {
 	case LF_CONTROL_IDENTIFY:
@@ -339,9 +338,9 @@ static void dispatch(struct lf_call *call, const union lf_control_request *reque
 }
 
 void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *bytes,
-	size_t length_bytes, const int handles[LF_CONTROL_HANDLES_MAX])
+	size_t length_bytes, const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
-	static const int none[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+	static const lf_handle none[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
 	struct lf_message message = {""};
 	union lf_control_request request;
 	enum lf_control_status status_code;
@@ -355,11 +354,11 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 	call->command = request.header.command;
 	call->believed = request.header.magic == LF_CONTROL_MAGIC;
 	/* Descriptors that nobody asked for are closed, whatever they came with. */
-	wanted = status_code == LF_CONTROL_OK && handles[0] >= 0 &&
+	wanted = status_code == LF_CONTROL_OK && handles[0] != LF_HANDLE_NONE &&
 		 (call->command == LF_CONTROL_CONNECT || call->command == LF_CONTROL_INSERT);
 	for (uint32_t i = 0; !wanted && i < LF_CONTROL_HANDLES_MAX; i++) {
-		if (handles[i] >= 0)
-			close(handles[i]);
+		if (handles[i] != LF_HANDLE_NONE)
+			lf_handle_close(handles[i]);
 	}
 	if (status_code != LF_CONTROL_OK)
 		lf_call_fail(call, status_code, &message);

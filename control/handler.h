@@ -44,9 +44,9 @@ struct lf_call {
 	struct lf_inquiry *inquiry;
 };
 
-/* handles: LF_CONTROL_HANDLES_MAX of them, -1 for none; the handler's from here on. */
+/* handles: LF_CONTROL_HANDLES_MAX of them, LF_HANDLE_NONE for none; the handler's from here on. */
 void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *request,
-	size_t length_bytes, const int handles[LF_CONTROL_HANDLES_MAX]);
+	size_t length_bytes, const lf_handle handles[LF_CONTROL_HANDLES_MAX]);
 
 /* Nobody waits for the answer any more: it never comes. What was begun goes on. */
 void lf_handler_forget(struct lf_call *call);

@@ -22,13 +22,13 @@ bool lf_device_has_file(const struct lf_device *device, const struct lf_device_m
 }
 
 /* The same image twice would be two units with a cache each, and one of them stale. */
-enum lf_control_status lf_device_check_file(struct lf_device *device, int handle, bool read_only,
+enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle handle, bool read_only,
 	struct lf_device_medium *medium, struct lf_message *message)
 {
 	struct stat facts = {0};
-	int mode = fcntl(handle, F_GETFL);
+	int mode = fcntl((int)handle, F_GETFL);
 
-	if (mode < 0 || fstat(handle, &facts) != 0) {
+	if (mode < 0 || fstat((int)handle, &facts) != 0) {
 		lf_message_set(message, "its descriptor cannot be used: %s", lf_error_text(LF_E_INVALID));
 		return LF_CONTROL_INVALID;
 	}
@@ -113,13 +113,13 @@ void lf_device_drop_path(struct lf_message *message, const char *path)
 }
 
 enum lf_control_status lf_device_open_store(struct lf_device *device,
-	const int handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
 	struct lf_message *message)
 {
 	struct lf_source source = {
 		.path = medium->path,
 		.handle = handles[0],
-		.state_handle = handles[1] >= 0 ? handles[1] : LF_HANDLE_NONE,
+		.state_handle = handles[1],
 		.block_size = device->block_size,
 		.physical_block_size = device->physical_block_size,
 		.block_count_max = device->type == LF_LU_CDROM ? LF_CDROM_BLOCKS_MAX : 0,

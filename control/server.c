@@ -98,13 +98,16 @@ static void client_answered(struct lf_call *call)
 }
 
 /* The descriptors that came with a message; more than there is room for the kernel has closed. */
-static void take_handles(struct msghdr *header, int handles[LF_CONTROL_HANDLES_MAX])
+static void take_handles(struct msghdr *header, lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
 		size_t length = part->cmsg_len - CMSG_LEN(0);
-		if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS &&
-			length <= LF_CONTROL_HANDLES_MAX * sizeof(int))
-			memcpy(handles, CMSG_DATA(part), length);
+		int fds[LF_CONTROL_HANDLES_MAX];
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS || length > sizeof(fds))
+			continue;
+		memcpy(fds, CMSG_DATA(part), length);
+		for (size_t i = 0; i < length / sizeof(fds[0]); i++)
+			handles[i] = fds[i];
 	}
 }
 
@@ -120,7 +123,7 @@ static void client_read(struct client *client)
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes)};
-	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
 	ssize_t got = recvmsg(client->watch.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -130,8 +133,8 @@ static void client_read(struct client *client)
 	/* An empty message looks like the end, but it may have brought descriptors. */
 	if (got <= 0) {
 		for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
-			if (handles[i] >= 0)
-				close(handles[i]);
+			if (handles[i] != LF_HANDLE_NONE)
+				lf_handle_close(handles[i]);
 		}
 		client_close(client);
 		return;

@@ -246,7 +246,8 @@ static bool connect_image(struct daemon *daemon, const char *image, enum lf_lu_t
 {
 	bool disk = type == LF_LU_DISK, read_only = !disk || daemon->options.read_only;
 	struct lf_control_connect request = {.type = type, .lun = UINT32_MAX};
-	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
+	int state_fd = -1;
 	struct lf_control_source source;
 	struct lf_message message = {""};
 	struct lf_device *device;
@@ -255,10 +256,11 @@ static bool connect_image(struct daemon *daemon, const char *image, enum lf_lu_t
 		return fail(image, message.text);
 	handles[0] = source.fd;
 	if (disk && !daemon->options.no_state &&
-		lf_control_state_open(source.path, "", &handles[1], &message) != LF_OK)
+		lf_control_state_open(source.path, "", &state_fd, &message) != LF_OK)
 		lf_log(LF_LOG_WARNING,
 			"%s: no state file, so reservations and saved mode pages end with the adapter: %s",
 			image, message.text);
+	handles[1] = state_fd;
 	request.flags = read_only ? LF_CONTROL_READ_ONLY : 0;
 	request.block_size = disk ? daemon->options.block_size : 0;
 	lf_control_set_text(&request.path, source.path);

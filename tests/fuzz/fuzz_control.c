@@ -103,7 +103,7 @@ static void call_answered(struct lf_call *one)
 
 static void serve(struct lf_handler *handler, const uint8_t *bytes, size_t length, bool with_image)
 {
-	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
 
 	if (with_image) {
 		handles[0] = memfd_create("image", MFD_CLOEXEC);
@@ -118,7 +118,7 @@ static void serve(struct lf_handler *handler, const uint8_t *bytes, size_t lengt
 		lf_loop_run(loop);
 	if (with_image)
 		lf_assert(call.command == LF_CONTROL_CONNECT || call.command == LF_CONTROL_INSERT ||
-			  fcntl(handles[0], F_GETFD) < 0);
+			  fcntl((int)handles[0], F_GETFD) < 0);
 }
 
 /* A text field from the input: its length and bytes; what it holds is the fuzzer's choice. */

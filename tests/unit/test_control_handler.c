@@ -173,7 +173,7 @@ static void answered(struct lf_call *call)
 /* Does not wait: run_until_answered does. */
 static void ask(struct asker *asker, union lf_control_request *request, int fd)
 {
-	int handles[LF_CONTROL_HANDLES_MAX] = {fd, -1};
+	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {fd, LF_HANDLE_NONE};
 	uint8_t bytes[sizeof(*request)];
 	size_t length = lf_control_encode_request(request, bytes, sizeof(bytes));
 
