@@ -35,9 +35,11 @@ static const uint8_t kinds[256] = {
 static uint32_t bucket_of(uint64_t time_ns)
 {
 	uint64_t time_us = time_ns / 1000;
-	uint32_t bits = time_us == 0 ? 0 : 64 - (uint32_t)__builtin_clzll(time_us);
+	uint32_t bits = 0;
 
-	return lf_min(bits, LF_LATENCY_BUCKETS - 1u);
+	while (bits < LF_LATENCY_BUCKETS - 1u && time_us >> bits != 0)
+		bits++;
+	return bits;
 }
 
 static struct lf_lu_counters *counters_of(const struct lf_request *request)

@@ -79,7 +79,22 @@ static inline struct lf_link *lf_list_take(struct lf_link *head)
 	for (struct lf_link *link = (head)->next, *after = link->next; link != (head);                       \
 		link = after, after = link->next)
 
+/* How compilers say what the standard has no word for. */
+#if defined(__GNUC__)
+#if defined(__MINGW32__) && !defined(__clang__)
+#define LF_PRINTF(format_at, values_at) __attribute__((format(gnu_printf, format_at, values_at)))
+#else
+#define LF_PRINTF(format_at, values_at) __attribute__((format(printf, format_at, values_at)))
+#endif
+/* On a struct: its members may lie in words of another type (struct lf_platform_io). */
+#define LF_MAY_ALIAS __attribute__((may_alias))
+#else
+#define LF_PRINTF(format_at, values_at)
+#define LF_MAY_ALIAS
+#endif
+
 /* Atomics: acquire loads, release stores, sequentially consistent changes, unless the name says relaxed. */
+#if defined(__GNUC__)
 static inline uint32_t lf_atomic_load_u32(const uint32_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -114,6 +129,9 @@ static inline uint64_t lf_atomic_add_relaxed_u64(uint64_t *word, uint64_t value)
 {
 	return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
 }
+#else
+#include "platform/atomic_nt.h"
+#endif
 
 /*
  * A lock for a few instructions: a mutex on Linux, a spin lock (DISPATCH_LEVEL while held) on Windows.
@@ -178,12 +196,6 @@ enum lf_error {
 const char *lf_error_text(enum lf_error error); /* "input/output error": for messages, never NULL */
 
 enum lf_log_level { LF_LOG_ERROR, LF_LOG_WARNING, LF_LOG_NOTICE, LF_LOG_DEBUG };
-
-#if defined(__MINGW32__)
-#define LF_PRINTF(format_at, values_at) __attribute__((format(gnu_printf, format_at, values_at)))
-#else
-#define LF_PRINTF(format_at, values_at) __attribute__((format(printf, format_at, values_at)))
-#endif
 
 /* One line, without newline. Any thread, any IRQL up to DISPATCH_LEVEL. */
 void lf_log(enum lf_log_level level, const char *format, ...) LF_PRINTF(2, 3);

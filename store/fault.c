@@ -30,7 +30,7 @@ struct lf_store {
 struct held {
 	uint64_t due_ns; /* UINT64_MAX: hangs */
 	uint32_t error;  /* enum lf_error: what it ends with; LF_OK: it is passed on */
-} __attribute__((may_alias));
+} LF_MAY_ALIAS;
 
 static struct held *held_of(struct lf_io *io)
 {

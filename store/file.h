@@ -66,7 +66,7 @@ struct lf_file_io {
 	uint16_t retries;
 	uint8_t undone; /* enum lf_error why an atomic write was undone, reported once that is stable */
 	bool recorded;  /* the journal has the atomic write */
-} __attribute__((may_alias));
+} LF_MAY_ALIAS;
 
 _Static_assert(sizeof(struct lf_file_io) <= sizeof(struct lf_platform_io), "fits in an lf_io");
 

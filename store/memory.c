@@ -41,7 +41,8 @@ static uint64_t parse_size(const char *text)
 	unit = strchr(units, *end);
 	if (!unit || end[1] != '\0')
 		return 0;
-	return __builtin_mul_overflow(size, (uint64_t)1 << 10 * (unit - units + 1), &size) ? 0 : size;
+	uint64_t scale = (uint64_t)1 << 10 * (unit - units + 1);
+	return size > UINT64_MAX / scale ? 0 : size * scale;
 }
 
 static void describe(
