@@ -9,7 +9,21 @@
 /* The WDK's, mingw-w64's, or, for the native tests, tests/storport/nt/include/ntifs.h. */
 #include <ntifs.h>
 
-#define LF_NT_TAG 0x5346464c /* "LFFS" in a pool listing: all of ours */
+#define LF_NT_TAG       0x5346464c /* "LFFS" in a pool listing: all of ours */
+#define LF_NT_BUG_CHECK 0x4c554e47 /* "LUNG": see lf_panic */
+
+/* PsThreadType, IoFileObjectType: mingw-w64 imports such a variable by its value, the WDK by its address. */
+#if defined(__MINGW32__)
+#define LF_NT_OBJECT_TYPE(variable) ((POBJECT_TYPE)(void *)(variable))
+#else
+#define LF_NT_OBJECT_TYPE(variable) (*(variable))
+#endif
+
+/* The kernel's time for a wait of that length: in 100 ns, negative; rounded up. */
+static inline int64_t lf_nt_relative(uint64_t length_ns)
+{
+	return -(int64_t)((length_ns + 99) / 100);
+}
 
 enum lf_error lf_error_from_status(NTSTATUS status);
 
@@ -24,7 +38,7 @@ struct lf_nt_io {
 	MDL *partial;           /* room for a partial MDL of partial_bytes; the store's from submit to done */
 	uint64_t partial_bytes; /* data that it can describe at any alignment */
 	uint64_t words[4];      /* the store's own from submit to done */
-};
+} LF_MAY_ALIAS;
 
 _Static_assert(sizeof(struct lf_nt_io) <= sizeof(struct lf_platform_io), "fits in an lf_io");
 
@@ -33,7 +47,7 @@ static inline struct lf_nt_io *lf_nt_io_of(struct lf_platform_io *io)
 	return (struct lf_nt_io *)(void *)io->words;
 }
 
-/* A system thread; PASSIVE_LEVEL. Joined once: it has ended then, and its handle is gone. */
+/* A system thread; PASSIVE_LEVEL. Joined once: it has ended then, and its code runs no more. */
 struct lf_nt_thread {
 	void (*run)(void *context);
 	void *context;
@@ -42,8 +56,19 @@ struct lf_nt_thread {
 
 enum lf_error lf_nt_thread_start(struct lf_nt_thread *thread);
 void lf_nt_thread_join(struct lf_nt_thread *thread);
+/* False: it runs still, and was not joined. */
+bool lf_nt_thread_join_within(struct lf_nt_thread *thread, uint64_t timeout_ns);
 
-/* Log and trace go to the kernel debugger (DbgPrintEx). registry_path: of the service; reads TraceLevel. */
+/*
+ * One line of text to the kernel debugger (DbgPrintEx), for those who have a filter of their own; so many a
+ * second, what is more is counted. level: DPFLTR_ERROR_LEVEL to DPFLTR_INFO_LEVEL. Up to DISPATCH_LEVEL.
+ */
+void lf_nt_print(uint32_t level, const char *text);
+
+/*
+ * Before anything else of the platform, in DriverEntry. registry_path: of the service; its parameter
+ * LogLevel, an enum lf_log_level, says what is logged; notices, and what matters more, when there is none.
+ */
 void lf_nt_platform_init(const UNICODE_STRING *registry_path);
 /* A REG_DWORD of the service's Parameters key; otherwise when there is none. PASSIVE_LEVEL. */
 uint32_t lf_nt_parameter(const UNICODE_STRING *registry_path, const wchar_t *name, uint32_t otherwise);
