@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ntifs.h: the kernel of Windows as the tests have it on Linux: the names, the arguments, the values, and on
+ * x86-64 the layouts of the real header; what they do is in tests/storport/nt. Compile with -fshort-wchar.
+ */
+#ifndef LF_TESTS_NT_NTIFS_H
+#define LF_TESTS_NT_NTIFS_H
+
+#include "tests/storport/nt/include/nt_types.h"
+#include "tests/storport/nt/include/nt_status.h"
+#include "tests/storport/nt/include/nt_kernel.h"
+#include "tests/storport/nt/include/nt_security.h"
+#include "tests/storport/nt/include/nt_io.h"
+#include "tests/storport/nt/include/nt_file.h"
+
+#endif
