@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* access_nt.h: who may command the adapter. */
+#ifndef LF_CONTROL_ACCESS_NT_H
+#define LF_CONTROL_ACCESS_NT_H
+
+#include "platform/nt.h"
+
+/* A list that lets in SYSTEM and Administrators, built once. */
+struct lf_access {
+	SECURITY_DESCRIPTOR descriptor;
+	uint64_t list[16]; /* the ACL: its header, and two entries with their SIDs */
+};
+
+NTSTATUS lf_access_init(struct lf_access *access);
+/* The one in whose thread it is called; PASSIVE_LEVEL. STATUS_BAD_IMPERSONATION_LEVEL: he is not himself. */
+NTSTATUS lf_access_check(struct lf_access *access);
+/* Likewise; the client is the caller's until lf_access_release. */
+NTSTATUS lf_access_capture(IRP *irp, SECURITY_CLIENT_CONTEXT *client);
+void lf_access_release(SECURITY_CLIENT_CONTEXT *client);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * image_nt.c: opens an image as the one who asks. It is the caller's token that the file system sees, so what
+ * he may not read or write he cannot connect, and what only he can see (his mapped drives) is found.
+ */
+#include "control/image_nt.h"
+
+/* ---- Names ---- */
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* What is behind the prefix, whose case does not matter; NULL: it does not begin so. */
+static const char *behind(const char *text, const char *prefix)
+{
+	for (; *prefix; text++, prefix++) {
+		if (lower(*text) != lower(*prefix))
+			return NULL;
+	}
+	return text;
+}
+
+/* What is behind the next separator; NULL: there is none, or nothing stands before it. */
+static const char *behind_component(const char *text)
+{
+	const char *at = text;
+
+	while (*at && *at != '\\')
+		at++;
+	return at > text && *at ? at + 1 : NULL;
+}
+
+/* The path from the root of its volume or share; NULL: it names no file on one. */
+static const char *below_root(const char *name)
+{
+	const char *rest = behind(name, "UNC\\");
+
+	if (rest) {
+		rest = behind_component(rest);
+		return rest ? behind_component(rest) : NULL;
+	}
+	if (behind(name, "Volume{"))
+		return behind_component(name);
+	if (lower(name[0]) >= 'a' && lower(name[0]) <= 'z' && name[1] == ':' && name[2] == '\\')
+		return name + 3;
+	return NULL;
+}
+
+/*
+ * The kernel has no current directory, and "." and ".." are names to it: whoever asks has resolved them. A
+ * colon would name a stream of a file.
+ */
+static bool is_plain(const char *rest)
+{
+	while (*rest) {
+		size_t length = 0;
+		while (rest[length] && rest[length] != '\\') {
+			if (rest[length] == ':' || rest[length] == '/')
+				return false;
+			length++;
+		}
+		if (length == 0 || (length <= 2 && rest[0] == '.' && rest[length - 1] == '.'))
+			return false;
+		rest += length;
+		if (*rest == '\\' && *++rest == '\0')
+			return false;
+	}
+	return true;
+}
+
+static bool check_name(const char *path, struct lf_message *message)
+{
+	const char *name = behind(path, "\\??\\");
+	const char *rest = name ? below_root(name) : NULL;
+
+	if (!name)
+		lf_message_set(
+			message, "no absolute path: it begins with \\??\\ and a drive, UNC\\ or Volume{");
+	else if (!rest)
+		lf_message_set(message, "it is a device or a volume, or no path at all: name an image file");
+	else if (*rest == '\0')
+		lf_message_set(message, "it is a directory: name an image file");
+	else if (!is_plain(rest))
+		lf_message_set(
+			message, "no valid name: no part of it is empty, . or .., and none has : or /");
+	else
+		return true;
+	return false;
+}
+
+/* ---- What went wrong ---- */
+
+static const struct {
+	NTSTATUS code;
+	enum lf_control_status status;
+	const char *text;
+} causes[] = {
+	{STATUS_OBJECT_NAME_NOT_FOUND, LF_CONTROL_NOT_FOUND,
+		"no such file: name one that exists, or make it with --create SIZE"},
+	{STATUS_NO_SUCH_FILE, LF_CONTROL_NOT_FOUND,
+		"no such file: name one that exists, or make it with --create SIZE"},
+	{STATUS_OBJECT_PATH_NOT_FOUND, LF_CONTROL_NOT_FOUND,
+		"no such directory or drive: of mapped drives, elevated programs see only those that were "
+		"mapped "
+		"elevated; name the share: \\\\server\\share"},
+	{STATUS_SHARING_VIOLATION, LF_CONTROL_BUSY, "in use by another program: close it there"},
+	{STATUS_DELETE_PENDING, LF_CONTROL_BUSY, "it is being deleted: name another"},
+	{STATUS_ACCESS_DENIED, LF_CONTROL_PERMISSION,
+		"permission denied: it is opened with your own rights; check who may use it, and whether it "
+		"is "
+		"marked read-only"},
+	{STATUS_MEDIA_WRITE_PROTECTED, LF_CONTROL_PERMISSION,
+		"it cannot be written: the volume is write-protected: add --read-only"},
+	{STATUS_FILE_IS_A_DIRECTORY, LF_CONTROL_INVALID, "it is a directory: name an image file"},
+	{STATUS_OBJECT_NAME_INVALID, LF_CONTROL_INVALID, "no valid name: the file system does not have such"},
+	{STATUS_OBJECT_PATH_INVALID, LF_CONTROL_INVALID, "no valid name: the file system does not have such"},
+	{STATUS_OBJECT_PATH_SYNTAX_BAD, LF_CONTROL_INVALID,
+		"no valid name: the file system does not have such"},
+	{STATUS_NAME_TOO_LONG, LF_CONTROL_INVALID, "the path is too long: move the image"},
+	{STATUS_BAD_NETWORK_PATH, LF_CONTROL_NOT_FOUND,
+		"the server is not there: check its name and the network"},
+	{STATUS_BAD_NETWORK_NAME, LF_CONTROL_NOT_FOUND, "no such share: check its name"},
+	{STATUS_NETWORK_UNREACHABLE, LF_CONTROL_NOT_FOUND,
+		"the server is not there: check its name and the network"},
+	{STATUS_HOST_UNREACHABLE, LF_CONTROL_NOT_FOUND,
+		"the server is not there: check its name and the network"},
+	{STATUS_IO_TIMEOUT, LF_CONTROL_TIMED_OUT, "the server does not answer: check it and the network"},
+	{STATUS_LOGON_FAILURE, LF_CONTROL_PERMISSION,
+		"the server does not know you: log on to the share first, in an elevated program"},
+	{STATUS_NO_MEDIA_IN_DEVICE, LF_CONTROL_NOT_FOUND, "no medium is in the drive: insert it"},
+	{STATUS_UNRECOGNIZED_VOLUME, LF_CONTROL_NOT_FOUND,
+		"no file system is on the volume: name a file on another"},
+};
+
+static enum lf_control_status cannot_open(NTSTATUS code, struct lf_message *message)
+{
+	enum lf_error error = lf_error_from_status(code);
+
+	for (uint32_t i = 0; i < lf_count_of(causes); i++) {
+		if (causes[i].code == code) {
+			lf_message_set(message, "%s", causes[i].text);
+			return causes[i].status;
+		}
+	}
+	lf_message_set(message, "it cannot be opened: %s (status 0x%08x): check it with another program",
+		lf_error_text(error), (unsigned int)code);
+	return error == LF_E_NOT_FOUND    ? LF_CONTROL_NOT_FOUND
+	       : error == LF_E_BUSY       ? LF_CONTROL_BUSY
+	       : error == LF_E_PERMISSION ? LF_CONTROL_PERMISSION
+					  : LF_CONTROL_FAILED;
+}
+
+/* ---- Opening ---- */
+
+/*
+ * What file systems report of themselves. A name on a volume can still lead elsewhere: by a link that the
+ * caller has put under a drive letter, or to a pipe of a server.
+ */
+static bool is_file(HANDLE file, struct lf_message *message)
+{
+	FILE_FS_DEVICE_INFORMATION device = {0};
+	FILE_STANDARD_INFORMATION standard = {0};
+	IO_STATUS_BLOCK status;
+
+	if (NT_SUCCESS(ZwQueryInformationFile(
+		    file, &status, &standard, sizeof(standard), FileStandardInformation)) &&
+		!standard.Directory &&
+		NT_SUCCESS(ZwQueryVolumeInformationFile(
+			file, &status, &device, sizeof(device), FileFsDeviceInformation))) {
+		switch (device.DeviceType) {
+		case FILE_DEVICE_CD_ROM:
+		case FILE_DEVICE_CD_ROM_FILE_SYSTEM:
+		case FILE_DEVICE_DISK:
+		case FILE_DEVICE_DISK_FILE_SYSTEM:
+		case FILE_DEVICE_VIRTUAL_DISK:
+		case FILE_DEVICE_NETWORK:
+		case FILE_DEVICE_NETWORK_FILE_SYSTEM:
+		case FILE_DEVICE_DFS:
+		case FILE_DEVICE_DFS_FILE_SYSTEM:
+			return true;
+		default:
+			break;
+		}
+	}
+	lf_message_set(message, "it is a device, not a file: name an image file");
+	return false;
+}
+
+/*
+ * Not for synchronous I/O: then the I/O manager would let one request in at a time. A writable image is never
+ * cached: its dirty pages could only be written by the memory manager through us, who may need memory for
+ * that. Others may read it meanwhile, nobody may write.
+ */
+static NTSTATUS create(UNICODE_STRING *name, bool read_only, HANDLE *file)
+{
+	ACCESS_MASK access = FILE_READ_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE;
+	ULONG options = FILE_NON_DIRECTORY_FILE;
+	OBJECT_ATTRIBUTES attributes;
+	IO_STATUS_BLOCK status;
+
+	if (!read_only) {
+		access |= FILE_WRITE_DATA;
+		options |= FILE_NO_INTERMEDIATE_BUFFERING;
+	}
+	/* The handle is the kernel's, of no process; access is checked although a kernel thread asks. */
+	InitializeObjectAttributes(&attributes, name,
+		OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE | OBJ_FORCE_ACCESS_CHECK, NULL, NULL);
+	return ZwCreateFile(file, access, &attributes, &status, NULL, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ,
+		FILE_OPEN, options, NULL, 0);
+}
+
+static NTSTATUS create_as(SECURITY_CLIENT_CONTEXT *client, UNICODE_STRING *name, bool read_only, HANDLE *file)
+{
+	NTSTATUS status = SeImpersonateClientEx(client, NULL);
+
+	if (!NT_SUCCESS(status))
+		return status;
+	status = create(name, read_only, file);
+	PsRevertToSelf();
+	return status;
+}
+
+enum lf_control_status lf_image_open(const char *path, bool read_only, SECURITY_CLIENT_CONTEXT *client,
+	lf_handle *handle, struct lf_message *message)
+{
+	size_t length = strlen(path);
+	/* No character takes more units of UTF-16 than bytes of UTF-8. */
+	ULONG room_bytes = (ULONG)(length * sizeof(WCHAR)), name_bytes = 0;
+	UNICODE_STRING name;
+	HANDLE file = NULL;
+	NTSTATUS status;
+
+	*handle = LF_HANDLE_NONE;
+	if (!check_name(path, message))
+		return LF_CONTROL_INVALID;
+	name.Buffer = lf_alloc(room_bytes);
+	if (!name.Buffer) {
+		lf_message_set(message, "memory is short: try again");
+		return LF_CONTROL_FAILED;
+	}
+	status = RtlUTF8ToUnicodeN(name.Buffer, room_bytes, &name_bytes, path, (ULONG)length);
+	name.Length = (USHORT)name_bytes;
+	name.MaximumLength = (USHORT)room_bytes;
+	/* Anything but plain success: a character had to be replaced. */
+	if (status == STATUS_SUCCESS)
+		status = create_as(client, &name, read_only, &file);
+	else
+		status = STATUS_OBJECT_NAME_INVALID;
+	lf_free(name.Buffer);
+	if (!NT_SUCCESS(status))
+		return cannot_open(status, message);
+	if (!is_file(file, message)) {
+		ZwClose(file);
+		return LF_CONTROL_INVALID;
+	}
+	*handle = (lf_handle)file;
+	return LF_CONTROL_OK;
+}
