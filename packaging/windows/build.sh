@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# build.sh OUTDIR: makes lungfish.sys, lungfish.inf and lungfish.exe on Linux. build.sh --help says more.
+set -eu
+export LC_ALL=C.UTF-8
+root=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
+
+usage()
+{
+	cat <<-'END'
+		usage: packaging/windows/build.sh [OPTION...] OUTDIR
+
+		Builds Lungfish for Windows on x64, and leaves in OUTDIR: lungfish.sys, lungfish.inf and
+		lungfish.exe. Installs the cross compilers (apt) when they are missing.
+
+		  --compiler gcc|clang  gcc of mingw-w64, debug information inside lungfish.sys (the default);
+		                        or clang and lld, which leave lungfish.pdb besides
+		  --checked             with the contract checks of core/check.c: for tests
+		  --build DIR           build there (build/windows-gcc, build/windows-clang)
+
+		example: packaging/windows/build.sh --compiler clang /tmp/lungfish && ls /tmp/lungfish
+	END
+}
+
+die()
+{
+	echo "build.sh: $*" >&2
+	exit 1
+}
+
+compiler=gcc checked=disabled build= out=
+while (($#)); do
+	case $1 in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	--compiler | --build)
+		(($# > 1)) || die "$1 needs a value: see build.sh --help"
+		[[ $1 == --compiler ]] && compiler=$2 || build=$2
+		shift
+		;;
+	--checked) checked=enabled ;;
+	-*) die "there is no option $1: see build.sh --help" ;;
+	*)
+		[[ -z $out ]] || die "one OUTDIR only: $out, or $1?"
+		out=$1
+		;;
+	esac
+	shift
+done
+[[ -n $out ]] || die "where to? usage: build.sh OUTDIR"
+case $compiler in
+gcc) cross=mingw.ini ;;
+clang) cross=clang.ini ;;
+*) die "no such compiler: $compiler: there are gcc and clang" ;;
+esac
+build=${build:-$root/build/windows-$compiler}
+log=$build.log
+
+"$root/tests/deps/install" windows
+mkdir -p "$out" "$(dirname "$build")"
+echo "Building for Windows with $compiler in $build"
+{
+	if [[ -f $build/build.ninja ]]; then
+		meson configure "$build" "-Dchecked=$checked"
+	else
+		meson setup "$build" "$root" --cross-file "$root/packaging/windows/$cross" "-Dchecked=$checked"
+	fi
+	ninja -C "$build"
+} >"$log" 2>&1 </dev/null || {
+	tail -n 60 "$log" >&2
+	die "the build failed; the whole log is $log"
+}
+
+made=$build/packaging/windows
+cp "$made/lungfish.sys" "$root/packaging/windows/lungfish.inf" "$out"
+[[ ! -f $made/lungfish.exe ]] || cp "$made/lungfish.exe" "$out"
+[[ $compiler == gcc ]] || cp "$made/lungfish.pdb" "$out"
+echo "Made in $out:$(cd "$out" && printf ' %s' lungfish.*)"
