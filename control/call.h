@@ -5,6 +5,8 @@
 
 #include "control/handler.h"
 
+/* The one reply that there is room for, all zero. */
+union lf_control_reply *lf_call_reply(struct lf_call *call);
 /* The reply, without its records, which are in place; the call is over. */
 void lf_call_answer(struct lf_call *call, union lf_control_reply *reply);
 void lf_call_fail(struct lf_call *call, enum lf_control_status status, const struct lf_message *message);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* change.c: a medium comes, goes or grows while its device stays: insert, eject, resize; and what else waits.
- * Linux. */
+ */
 #include "control/device.h"
-
-#include <stdio.h>
-#include <string.h>
 
 /*
  * One change at a time for a device; all of it on the loop but for the two done functions, which only post:
@@ -30,14 +27,14 @@ static void finish(struct lf_post *done)
 {
 	struct lf_device *device = posted(done);
 	struct lf_device_waiter *waiter = device->change.waiter;
-	struct lf_control_device record;
+	struct lf_control_device *record = &device->devices->record;
 	bool leaving = device->leaving;
 
 	device->change.runs = false;
 	device->change.waiter = NULL;
-	lf_device_describe(device, &record);
+	lf_device_describe(device, record);
 	if (waiter)
-		waiter->ended(waiter, &record, device->change.status, &device->change.message);
+		waiter->ended(waiter, record, device->change.status, &device->change.message);
 	if (leaving)
 		lf_device_begin_removal(device);
 }
@@ -195,12 +192,14 @@ static enum lf_control_status prepare_insert(struct lf_device *device,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {handle, LF_HANDLE_NONE};
 	struct lf_device_medium *incoming = &device->change.incoming;
 	bool read_only = device->read_only || (request->flags & LF_CONTROL_INSERT_READ_ONLY) != 0;
-	enum lf_control_status status = lf_device_check_file(device, handle, read_only, incoming, message);
-	bool again = status == LF_CONTROL_OK && lf_device_has_file(device, incoming);
+	enum lf_control_status status;
+	bool again;
 
-	snprintf(incoming->path, sizeof(incoming->path), "%s", request->image.bytes);
+	lf_format(incoming->path, sizeof(incoming->path), "%s", request->image.bytes);
+	status = lf_device_check_file(device, handle, read_only, incoming, message);
 	if (status != LF_CONTROL_OK)
 		return status;
+	again = lf_device_has_file(device, incoming);
 	device->change.force = (request->flags & LF_CONTROL_INSERT_FORCE) != 0;
 	if (!again)
 		return lf_device_open_store(device, handles, incoming, message);

@@ -260,8 +260,8 @@ enum lf_control_status lf_control_decode_request(
 
 	memset(header, 0, sizeof(*header));
 	if (length_bytes < sizeof(*header)) {
-		lf_message_set(message, "a message of %zu bytes: it has at least %zu", length_bytes,
-			sizeof(*header));
+		lf_message_set(message, "a message of %u bytes: it has at least %u", (uint32_t)length_bytes,
+			(uint32_t)sizeof(*header));
 		return LF_CONTROL_INVALID;
 	}
 	decode_layout(&lf_layout_header, bytes, (uint8_t *)request);
@@ -283,8 +283,8 @@ enum lf_control_status lf_control_decode_request(
 	}
 	layout = format->request;
 	if (header->size != length_bytes || length_bytes != layout->size || header->status != 0) {
-		lf_message_set(message, "a message of %zu bytes for command %u: it has %u", length_bytes,
-			header->command, layout->size);
+		lf_message_set(message, "a message of %u bytes for command %u: it has %u",
+			(uint32_t)length_bytes, header->command, layout->size);
 		return LF_CONTROL_INVALID;
 	}
 	if (!decode_layout(layout, bytes, (uint8_t *)request)) {
@@ -328,20 +328,34 @@ static size_t records_size(const union lf_control_reply *reply)
 	}
 }
 
+size_t lf_control_encode_failure(
+	enum lf_control_status status, uint16_t command, const char *text, void *bytes, size_t room_bytes)
+{
+	struct lf_control_failure failure;
+
+	lf_assert(status != LF_CONTROL_OK && sizeof(failure) <= room_bytes);
+	memset(&failure, 0, sizeof(failure));
+	fill_header(&failure.header, sizeof(failure), status);
+	failure.header.command = command;
+	failure.version_min = LF_CONTROL_VERSION;
+	failure.version_max = LF_CONTROL_VERSION;
+	lf_control_set_text(&failure.text, text);
+	encode_layout(&lf_layout_failure, (const uint8_t *)&failure, bytes);
+	return sizeof(failure);
+}
+
 size_t lf_control_encode_reply(union lf_control_reply *reply, void *bytes, size_t room_bytes)
 {
 	const struct lf_format *format = lf_format_of(reply->header.command);
-	bool failed = reply->header.status != LF_CONTROL_OK;
-	const struct lf_layout *layout = failed ? &lf_layout_failure : format ? format->reply : NULL;
 	size_t size;
 
-	lf_assert(layout);
-	size = layout->size + (failed ? 0 : records_size(reply));
+	lf_assert(format && reply->header.status == LF_CONTROL_OK);
+	size = format->reply->size + records_size(reply);
 	if (size > room_bytes)
 		return 0;
-	fill_header(&reply->header, (uint32_t)size, reply->header.status);
-	encode_layout(layout, (const uint8_t *)reply, bytes);
-	if (!failed && format->one_device)
+	fill_header(&reply->header, (uint32_t)size, LF_CONTROL_OK);
+	encode_layout(format->reply, (const uint8_t *)reply, bytes);
+	if (format->one_device)
 		encode_layout(&lf_layout_device, (const uint8_t *)&reply->one.device,
 			(uint8_t *)bytes + offsetof(struct lf_control_one, device));
 	return size;

@@ -42,12 +42,15 @@ enum lf_control_status lf_control_decode_request(const void *bytes, size_t lengt
 size_t lf_control_encode_request(union lf_control_request *request, void *bytes, size_t room_bytes);
 
 /*
- * A reply without its records; there are page.count, state.event_count or stats.counter_count of them, or
- * inquiry.data_length bytes of data. They are put by the functions below, before or after it, in room that
- * this function has counted. Returns the length of the whole message, records included; 0 when it does not
- * fit.
+ * A reply whose status is OK, without its records; there are page.count, state.event_count or
+ * stats.counter_count of them, or inquiry.data_length bytes of data. They are put by the functions below,
+ * before or after it, in room that this function has counted. Returns the length of the whole message,
+ * records included; 0 when it does not fit.
  */
 size_t lf_control_encode_reply(union lf_control_reply *reply, void *bytes, size_t room_bytes);
+/* Whatever the command. Returns its length. */
+size_t lf_control_encode_failure(
+	enum lf_control_status status, uint16_t command, const char *text, void *bytes, size_t room_bytes);
 void lf_control_encode_record(
 	enum lf_control_command command, const void *record, uint32_t index, void *bytes);
 void lf_control_encode_data(const void *data, uint32_t length_bytes, void *bytes);

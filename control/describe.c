@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* describe.c: what is known of a device, and the names by which it is found. */
 #include "control/device.h"
+#include "control/path.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#define FAULT_NS UINT64_C(60000000000) /* how long a failure of the image is shown */
+#define FAULT_NS     UINT64_C(60000000000) /* how long a failure of the image is shown */
+#define URL_CAPACITY sizeof(((struct lf_control_device *)0)->url.bytes)
 
 struct lf_lu *lf_device_lu(struct lf_device *device)
 {
 	return device->lu;
 }
 
-/* A wildcard address is no place to connect to: this machine's own loopback is, for whoever reads the URL. */
-static void set_url(struct lf_control_device *record, const struct lf_control_edge *edge)
+/* The URL of the device at the edge's portal of this index. False: there is none. */
+static bool make_url(const struct lf_control_edge *edge, uint32_t index, uint32_t lun, bool reachable,
+	char url[URL_CAPACITY])
 {
 	struct lf_control_portal portal;
-	char url[sizeof(record->url.bytes)];
 	const char *address = portal.address.bytes, *host = "", *port;
 
-	if (!edge->portal || !edge->portal(edge->context, 0, &portal))
-		return;
-	port = strrchr(address, ':');
+	if (!edge->portal || !edge->portal(edge->context, index, &portal))
+		return false;
+	/* A wildcard address is no place to connect to: this machine's own loopback is, for whoever reads it.
+	 */
+	port = reachable ? strrchr(address, ':') : NULL;
 	if (port && strncmp(address, "0.0.0.0:", 8) == 0)
 		host = "127.0.0.1";
 	else if (port && strncmp(address, "[::]:", 5) == 0)
 		host = "[::1]";
-	snprintf(
-		url, sizeof(url), "iscsi://%s%s/%s/%u", host, *host ? port : address, edge->iqn, record->lun);
-	lf_control_set_text(&record->url, url);
+	lf_format(url, URL_CAPACITY, "iscsi://%s%s/%s/%u", host, *host ? port : address, edge->iqn, lun);
+	return true;
 }
 
 /* A failure a while ago was one of a time; a sync that failed stays one. */
@@ -70,6 +70,7 @@ static uint32_t flags_of(const struct lf_device *device, const struct lf_lu_fact
 void lf_device_describe(struct lf_device *device, struct lf_control_device *record)
 {
 	const struct lf_control_edge *edge = &device->devices->options.edge;
+	char url[URL_CAPACITY];
 	struct lf_lu_facts facts;
 
 	if (!device->lu) {
@@ -97,14 +98,15 @@ void lf_device_describe(struct lf_device *device, struct lf_control_device *reco
 	lf_control_set_text(&record->revision, facts.revision);
 	lf_control_set_text(&record->serial, facts.serial);
 	lf_control_set_text(&record->image, device->medium.path);
-	set_url(record, edge);
+	if (make_url(edge, 0, record->lun, true, url))
+		lf_control_set_text(&record->url, url);
 }
 
 static bool has_address(struct lf_device *device, const char *id)
 {
 	char address[40];
 
-	snprintf(address, sizeof(address), "0:%u:%u", device->target, device->lun);
+	lf_format(address, sizeof(address), "0:%u:%u", device->target, device->lun);
 	return strcmp(address, id) == 0;
 }
 
@@ -112,17 +114,11 @@ static bool has_address(struct lf_device *device, const char *id)
 static bool has_url(struct lf_device *device, const char *id)
 {
 	const struct lf_control_edge *edge = &device->devices->options.edge;
-	char url[sizeof(((struct lf_control_device *)0)->url.bytes)];
-	struct lf_control_device record;
-	struct lf_control_portal portal;
+	char url[URL_CAPACITY];
 
-	memset(&record, 0, sizeof(record));
-	record.lun = device->lun;
-	set_url(&record, edge);
-	if (record.url.length > 0 && strcmp(record.url.bytes, id) == 0)
+	if (make_url(edge, 0, device->lun, true, url) && strcmp(url, id) == 0)
 		return true;
-	for (uint32_t i = 0; edge->portal && edge->portal(edge->context, i, &portal); i++) {
-		snprintf(url, sizeof(url), "iscsi://%s/%s/%u", portal.address.bytes, edge->iqn, record.lun);
+	for (uint32_t i = 0; make_url(edge, i, device->lun, false, url); i++) {
 		if (strcmp(url, id) == 0)
 			return true;
 	}
@@ -138,13 +134,13 @@ static bool has_number(struct lf_device *device, const char *id)
 {
 	char number[16];
 
-	snprintf(number, sizeof(number), "%u", device->number);
+	lf_format(number, sizeof(number), "%u", device->number);
 	return strcmp(number, id) == 0;
 }
 
 static bool has_path(struct lf_device *device, const char *path)
 {
-	return *path && strcmp(device->medium.path, path) == 0;
+	return *path && lf_path_is_same(device->medium.path, path);
 }
 
 struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, const char *path)

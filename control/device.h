@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* device.h: a device from within: what devices.c, describe.c and change.c share. Linux. */
+/* device.h: a device from within: what devices.c, medium.c, describe.c and change.c share. */
 #ifndef LF_CONTROL_DEVICE_H
 #define LF_CONTROL_DEVICE_H
 
 #include "control/devices.h"
 #include "control/identity.h"
 #include "control/naming.h"
+#include "control/system.h"
 
 struct lf_devices {
 	struct lf_devices_options options;
@@ -15,12 +16,13 @@ struct lf_devices {
 	void (*emptied)(void *context); /* lf_devices_stop's, when not NULL */
 	void *emptied_context;
 	char machine[128];
+	struct lf_control_device record; /* of the one whose change has just ended */
 };
 
 /* An image and its store; without a store all of it is zero. */
 struct lf_device_medium {
 	char path[LF_CONTROL_PATH_CAPACITY];
-	uint64_t file_device, file_node; /* which file it is; of a block device, its number and 0 */
+	struct lf_system_file file;
 	struct lf_store *store;
 	struct lf_store_info info;
 	uint64_t since_ns; /* when it was opened */

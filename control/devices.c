@@ -4,11 +4,6 @@
 #include "control/state.h"
 #include "store/store.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #define CD_BLOCK_BYTES 2048
 
 struct lf_devices *lf_devices_create(const struct lf_devices_options *options)
@@ -18,8 +13,12 @@ struct lf_devices *lf_devices_create(const struct lf_devices_options *options)
 	if (!devices)
 		return NULL;
 	devices->options = *options;
+	if (options->target_count == 0)
+		devices->options.target_count = 1;
+	if (options->lun_count == 0)
+		devices->options.lun_count = LF_LUNS_MAX;
 	lf_list_init(&devices->list);
-	lf_identity_machine(devices->machine, sizeof(devices->machine));
+	lf_system_machine(devices->machine, sizeof(devices->machine));
 	return devices;
 }
 
@@ -100,7 +99,7 @@ static enum lf_control_status choose_name(
 			request->name.bytes);
 		return LF_CONTROL_BUSY;
 	}
-	snprintf(device->id, sizeof(device->id), "%s", request->name.bytes);
+	lf_format(device->id, sizeof(device->id), "%s", request->name.bytes);
 	return LF_CONTROL_OK;
 }
 
@@ -130,7 +129,7 @@ static enum lf_control_status identify(
 	const char *iqn = device->devices->options.edge.iqn;
 	char drive[LF_IDENTITY_IQN_MAX + LF_NAMING_CAPACITY + 8];
 
-	snprintf(drive, sizeof(drive), "%s drive %s", iqn ? iqn : "", device->id);
+	lf_format(drive, sizeof(drive), "%s drive %s", iqn ? iqn : "", device->id);
 	lf_identity_derive(device->devices->machine, device->removable ? drive : device->medium.path,
 		request->serial.bytes, &device->identity);
 	return check_identity(device, message);
@@ -139,7 +138,9 @@ static enum lf_control_status identify(
 static enum lf_control_status prepare(struct lf_device *device, const struct lf_control_connect *request,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_message *message)
 {
-	enum lf_control_status status = lf_naming_check_request(request, message);
+	const struct lf_devices_options *options = &device->devices->options;
+	enum lf_control_status status =
+		lf_naming_check_request(request, options->target_count, options->lun_count, message);
 
 	device->type = (enum lf_lu_type)request->type;
 	device->removable = request->type == LF_LU_CDROM || (request->flags & LF_CONTROL_REMOVABLE) != 0;
@@ -147,7 +148,7 @@ static enum lf_control_status prepare(struct lf_device *device, const struct lf_
 	device->no_unmap = (request->flags & LF_CONTROL_NO_UNMAP) != 0;
 	device->block_size = request->type == LF_LU_CDROM ? CD_BLOCK_BYTES : request->block_size;
 	device->physical_block_size = request->physical_block_size;
-	snprintf(device->medium.path, sizeof(device->medium.path), "%s", request->path.bytes);
+	lf_format(device->medium.path, sizeof(device->medium.path), "%s", request->path.bytes);
 	if (status == LF_CONTROL_OK && (handles[0] == LF_HANDLE_NONE) != (request->path.length == 0)) {
 		lf_message_set(message, handles[0] == LF_HANDLE_NONE
 						? "no descriptor of the image came with the request"
@@ -178,7 +179,7 @@ static lf_handle take_state(struct lf_device *device, lf_handle handle)
 
 	if (handle == LF_HANDLE_NONE)
 		return LF_HANDLE_NONE;
-	if (!device->removable && lf_control_state_take((int)handle, &message)) {
+	if (!device->removable && lf_control_state_take(handle, &message)) {
 		device->saves = true;
 		device->state_handle = handle;
 		return handle;
@@ -193,27 +194,18 @@ static lf_handle take_state(struct lf_device *device, lf_handle handle)
 static void leave_state(const struct lf_device *device)
 {
 	if (device->saves)
-		lf_control_state_leave((int)device->state_handle);
+		lf_control_state_leave(device->state_handle);
 }
 
-/* What was saved of the unit; one that is damaged begins anew. NULL: nothing. Freed by lf_free. */
+/* What was saved of the unit. NULL: nothing. Freed by lf_free. */
 static void *load_state(struct lf_device *device, lf_handle handle, size_t *length_bytes)
 {
-	void *blob = lf_alloc(LF_STATE_MAX_BYTES);
-	enum lf_error error = LF_E_NO_MEMORY;
-	struct stat facts = {0};
+	struct lf_message message;
+	void *saved = lf_control_state_load(handle, length_bytes, &message);
 
-	if (blob)
-		error = lf_store_load_state(handle, blob, LF_STATE_MAX_BYTES, length_bytes);
-	if (error == LF_OK)
-		return blob;
-	if (error != LF_E_NOT_FOUND)
-		warn_of_state(device, lf_error_text(error));
-	else if (fstat((int)handle, &facts) == 0 && facts.st_size > 0)
-		warn_of_state(device, "it is damaged");
-	lf_free(blob);
-	*length_bytes = 0;
-	return NULL;
+	if (!saved && message.text[0])
+		warn_of_state(device, message.text);
+	return saved;
 }
 
 static enum lf_error add_unit(struct lf_device *device, const struct lf_control_connect *request,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* devices.h: the table of connected devices: what joins an image, its store and its logical unit. Linux. */
+/* devices.h: the table of connected devices: what joins an image, its store and its logical unit. */
 #ifndef LF_CONTROL_DEVICES_H
 #define LF_CONTROL_DEVICES_H
 
@@ -30,6 +30,7 @@ struct lf_devices_options {
 	struct lf_adapter *adapter;
 	struct lf_loop *loop; /* all functions below run on it, or before it runs */
 	const struct lf_store_ops *store_ops;
+	uint32_t target_count, lun_count; /* the adapter's: 0 as there */
 	/* As lf_store_file_resize; NULL: no store can. */
 	enum lf_error (*resize)(struct lf_store *store, uint64_t size_bytes, uint32_t block_size,
 		uint64_t *block_count, struct lf_message *message);

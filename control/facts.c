@@ -2,44 +2,38 @@
 /* facts.c: the commands that tell facts and change nothing: IDENTIFY, LIST, STATUS, SESSIONS, STATS,
  * RESERVATION. */
 #include "control/call.h"
+#include "control/system.h"
 #include "trace/trace.h"
-
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#define PLATFORM "linux"
 
 void lf_facts_identify(struct lf_call *call)
 {
-	union lf_control_reply reply;
-	struct lf_control_identity *identity = &reply.identity;
+	union lf_control_reply *reply = lf_call_reply(call);
+	struct lf_control_identity *identity = &reply->identity;
 
-	memset(identity, 0, sizeof(*identity));
 	identity->version_min = LF_CONTROL_VERSION;
 	identity->version_max = LF_CONTROL_VERSION;
-	identity->process_id = (uint64_t)getpid();
+	identity->process_id = lf_system_process_id();
 	lf_control_set_text(&identity->adapter, "Lungfish virtual SCSI adapter");
 	lf_control_set_text(&identity->release, call->handler->options.release);
-	lf_control_set_text(&identity->platform, PLATFORM);
-	lf_call_answer(call, &reply);
+	lf_control_set_text(&identity->platform, lf_system_name());
+	lf_call_answer(call, reply);
 }
 
 void lf_facts_list(struct lf_call *call, const struct lf_control_list *request)
 {
 	struct lf_device *device = lf_devices_next(call->handler->options.devices, request->after);
-	struct lf_control_device record;
-	union lf_control_reply reply;
+	struct lf_control_device *record = &call->handler->record;
+	union lf_control_reply *reply;
 	uint32_t count = 0;
 
 	for (; device && count < LF_CONTROL_PAGE_DEVICES_MAX; device = lf_device_next(device)) {
-		lf_device_describe(device, &record);
-		lf_control_encode_device(&record, count++, call->reply);
+		lf_device_describe(device, record);
+		lf_control_encode_device(record, count++, call->reply);
 	}
-	memset(&reply.page, 0, sizeof(reply.page));
-	reply.page.count = count;
-	reply.page.more = device != NULL;
-	lf_call_answer(call, &reply);
+	reply = lf_call_reply(call);
+	reply->page.count = count;
+	reply->page.more = device != NULL;
+	lf_call_answer(call, reply);
 }
 
 void lf_facts_status(struct lf_call *call)
@@ -47,17 +41,16 @@ void lf_facts_status(struct lf_call *call)
 	const struct lf_handler_options *options = &call->handler->options;
 	const struct lf_control_edge *edge = lf_devices_edge(options->devices);
 	struct lf_control_event event;
-	union lf_control_reply reply;
-	struct lf_control_state *state = &reply.state;
+	union lf_control_reply *reply = lf_call_reply(call);
+	struct lf_control_state *state = &reply->state;
 
-	memset(state, 0, sizeof(*state));
-	state->process_id = (uint64_t)getpid();
+	state->process_id = lf_system_process_id();
 	state->uptime_ns = lf_time_ns() - call->handler->started_ns;
 	state->sessions = edge->session_count ? edge->session_count(edge->context) : 0;
 	state->devices = lf_devices_count(options->devices);
 	state->loops = options->loop_count;
 	lf_control_set_text(&state->release, options->release);
-	lf_control_set_text(&state->platform, PLATFORM);
+	lf_control_set_text(&state->platform, lf_system_name());
 	lf_control_set_text(&state->engine, options->engine);
 	lf_control_set_text(&state->iqn, edge->iqn ? edge->iqn : "");
 	while (edge->portal && state->portal_count < LF_CONTROL_PORTALS_MAX &&
@@ -71,7 +64,7 @@ void lf_facts_status(struct lf_call *call)
 		lf_control_set_text(&event.name, lf_trace_events[i].name);
 		lf_control_encode_event(&event, i, call->reply);
 	}
-	lf_call_answer(call, &reply);
+	lf_call_answer(call, reply);
 }
 
 void lf_facts_sessions(struct lf_call *call, const struct lf_control_after *request)
@@ -79,17 +72,16 @@ void lf_facts_sessions(struct lf_call *call, const struct lf_control_after *requ
 	const struct lf_control_edge *edge = lf_devices_edge(call->handler->options.devices);
 	struct lf_control_session session;
 	uint64_t after = request->number;
-	union lf_control_reply reply;
+	union lf_control_reply *reply = lf_call_reply(call);
 	bool more;
 
-	memset(&reply.page, 0, sizeof(reply.page));
 	while ((more = edge->session_next && edge->session_next(edge->context, after, &session)) &&
-		reply.page.count < LF_CONTROL_PAGE_SESSIONS_MAX) {
+		reply->page.count < LF_CONTROL_PAGE_SESSIONS_MAX) {
 		after = session.number;
-		lf_control_encode_record(LF_CONTROL_SESSIONS, &session, reply.page.count++, call->reply);
+		lf_control_encode_record(LF_CONTROL_SESSIONS, &session, reply->page.count++, call->reply);
 	}
-	reply.page.more = more;
-	lf_call_answer(call, &reply);
+	reply->page.more = more;
+	lf_call_answer(call, reply);
 }
 
 /* ---- STATS and RESERVATION ---- */
@@ -115,14 +107,14 @@ static void put_kind(struct row *row, const char *kind, const struct lf_command_
 {
 	char name[40];
 
-	snprintf(name, sizeof(name), "%s_commands", kind);
+	lf_format(name, sizeof(name), "%s_commands", kind);
 	put(row, name, counters->count);
-	snprintf(name, sizeof(name), "%s_bytes", kind);
+	lf_format(name, sizeof(name), "%s_bytes", kind);
 	put(row, name, counters->bytes);
-	snprintf(name, sizeof(name), "%s_time_ns", kind);
+	lf_format(name, sizeof(name), "%s_time_ns", kind);
 	put(row, name, counters->time_ns);
 	for (uint32_t i = 0; i < LF_LATENCY_BUCKETS; i++) {
-		snprintf(name, sizeof(name), "%s_latency_%u", kind, i);
+		lf_format(name, sizeof(name), "%s_latency_%u", kind, i);
 		put(row, name, counters->latency[i]);
 	}
 }
@@ -166,20 +158,20 @@ static struct lf_device *find_present(struct lf_call *call, const struct lf_cont
 void lf_facts_stats(struct lf_call *call, const struct lf_control_select *request)
 {
 	struct lf_device *device = find_present(call, request);
-	struct lf_control_device record;
+	struct lf_control_device *record = &call->handler->record;
 	struct lf_lu_counters counters;
-	union lf_control_reply reply;
+	union lf_control_reply *reply;
 
 	if (!device)
 		return;
-	lf_device_describe(device, &record);
+	lf_device_describe(device, record);
 	lf_lu_count(lf_device_lu(device), &counters);
-	memset(&reply.stats, 0, sizeof(reply.stats));
-	reply.stats.number = record.number;
-	reply.stats.taken_ns = lf_time_ns();
-	memcpy(&reply.stats.id, &record.id, sizeof(record.id));
-	reply.stats.counter_count = put_counters(&counters, reply.stats.taken_ns, call->reply);
-	lf_call_answer(call, &reply);
+	reply = lf_call_reply(call);
+	reply->stats.number = record->number;
+	reply->stats.taken_ns = lf_time_ns();
+	memcpy(&reply->stats.id, &record->id, sizeof(record->id));
+	reply->stats.counter_count = put_counters(&counters, reply->stats.taken_ns, call->reply);
+	lf_call_answer(call, reply);
 }
 
 void lf_facts_reservation(struct lf_call *call, const struct lf_control_select *request)
@@ -187,13 +179,13 @@ void lf_facts_reservation(struct lf_call *call, const struct lf_control_select *
 	struct lf_device *device = find_present(call, request);
 	struct lf_control_reservation *reservation;
 	struct lf_reservation_facts facts;
-	union lf_control_reply reply;
+	union lf_control_reply *reply;
 
 	if (!device)
 		return;
 	lf_lu_reservation(lf_device_lu(device), &facts);
-	reservation = &reply.reservation;
-	memset(reservation, 0, sizeof(*reservation));
+	reply = lf_call_reply(call);
+	reservation = &reply->reservation;
 	reservation->key = facts.key;
 	reservation->generation = facts.generation;
 	reservation->flags = (facts.persists ? LF_CONTROL_RESERVATION_PERSISTS : 0u) |
@@ -201,5 +193,5 @@ void lf_facts_reservation(struct lf_call *call, const struct lf_control_select *
 	reservation->registrations = facts.registrations;
 	reservation->type = facts.type;
 	lf_control_set_text(&reservation->holder, facts.holder);
-	lf_call_answer(call, &reply);
+	lf_call_answer(call, reply);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* handler.c: what each command of the protocol does, but for those that only tell facts: facts.c. */
 #include "control/call.h"
+#include "control/path.h"
 #include "trace/trace.h"
-
-#include <string.h>
 
 #define TIMEOUT_MAX_MS (60u * 60 * 1000)
 #define CHANGE_MS      10000 /* INSERT, RESIZE */
@@ -30,67 +29,64 @@ void lf_call_answer(struct lf_call *call, union lf_control_reply *reply)
 	call->answered(call);
 }
 
-static size_t encode_failure(
-	enum lf_control_status status, uint16_t command, const char *text, void *bytes, size_t room_bytes)
-{
-	union lf_control_reply reply;
-
-	memset(&reply.failure, 0, sizeof(reply.failure));
-	reply.header.status = status;
-	reply.header.command = command;
-	reply.failure.version_min = LF_CONTROL_VERSION;
-	reply.failure.version_max = LF_CONTROL_VERSION;
-	lf_control_set_text(&reply.failure.text, text);
-	return lf_control_encode_reply(&reply, bytes, room_bytes);
-}
-
 size_t lf_handler_refuse(enum lf_control_status status, const char *text, void *reply, size_t room_bytes)
 {
-	return encode_failure(status, 0, text, reply, room_bytes);
+	return lf_control_encode_failure(status, 0, text, reply, room_bytes);
 }
 
 void lf_call_fail(struct lf_call *call, enum lf_control_status status, const struct lf_message *message)
 {
 	lf_trace_control_command(call->client, call->command, status, 0);
-	call->reply_length =
-		encode_failure(status, call->command, message->text, call->reply, LF_CONTROL_MESSAGE_MAX);
+	call->reply_length = lf_control_encode_failure(
+		status, call->command, message->text, call->reply, LF_CONTROL_MESSAGE_MAX);
 	call->answered(call);
 }
 
-static void answer_device(struct lf_call *call, const struct lf_control_device *device)
+union lf_control_reply *lf_call_reply(struct lf_call *call)
 {
-	union lf_control_reply reply;
+	memset(&call->handler->reply, 0, sizeof(call->handler->reply));
+	return &call->handler->reply;
+}
 
-	memset(&reply.header, 0, sizeof(reply.header));
-	reply.one.device = *device;
-	lf_call_answer(call, &reply);
+static void answer_record(struct lf_call *call, const struct lf_control_device *record)
+{
+	union lf_control_reply *reply = lf_call_reply(call);
+
+	reply->one.device = *record;
+	lf_call_answer(call, reply);
+}
+
+static void answer_device(struct lf_call *call, struct lf_device *device)
+{
+	union lf_control_reply *reply = lf_call_reply(call);
+
+	lf_device_describe(device, &reply->one.device);
+	lf_call_answer(call, reply);
 }
 
 static void connect_image(struct lf_call *call, const struct lf_control_connect *request,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
-	struct lf_message message = {""};
-	struct lf_control_device record;
+	struct lf_message *message = &call->handler->message;
 	enum lf_control_status status;
 	struct lf_device *device;
 
-	status = lf_devices_connect(call->handler->options.devices, request, handles, &device, &message);
+	status = lf_devices_connect(call->handler->options.devices, request, handles, &device, message);
 	if (status != LF_CONTROL_OK) {
-		lf_call_fail(call, status, &message);
+		lf_call_fail(call, status, message);
 		return;
 	}
-	lf_device_describe(device, &record);
-	answer_device(call, &record);
+	answer_device(call, device);
 }
 
 struct lf_device *lf_call_find(struct lf_call *call, const char *id, const char *path)
 {
 	struct lf_device *device = lf_devices_find(call->handler->options.devices, id, path);
-	struct lf_message message;
+	struct lf_message *message = &call->handler->message;
 
 	if (!device) {
-		lf_message_set(&message, "no such device: lungfish list shows those that are connected");
-		lf_call_fail(call, LF_CONTROL_NOT_FOUND, &message);
+		lf_message_set(message, "no such device: lungfish list shows those that are connected");
+		lf_call_fail(call, LF_CONTROL_NOT_FOUND, message);
 	}
 	return device;
 }
@@ -103,7 +99,7 @@ static void ended(struct lf_device_waiter *waiter, const struct lf_control_devic
 	lf_loop_timer_cancel(call->handler->options.loop, &call->timer);
 	call->device = NULL;
 	if (status == LF_CONTROL_OK)
-		answer_device(call, is);
+		answer_record(call, is);
 	else
 		lf_call_fail(call, status, message);
 }
@@ -111,16 +107,16 @@ static void ended(struct lf_device_waiter *waiter, const struct lf_control_devic
 static void ends_late(struct lf_timer *timer)
 {
 	struct lf_call *call = lf_container(timer, struct lf_call, timer);
-	struct lf_control_device record;
-	struct lf_message message;
+	struct lf_control_device *record = &call->handler->record;
+	struct lf_message *message = &call->handler->message;
 
-	lf_device_describe(call->device, &record);
+	lf_device_describe(call->device, record);
 	lf_device_waiter_forget(&call->waiter);
 	call->device = NULL;
-	lf_message_set(&message, "%llu commands are still in flight: it %s when they have ended",
-		(unsigned long long)record.in_flight,
+	lf_message_set(message, "%llu commands are still in flight: it %s when they have ended",
+		(unsigned long long)record->in_flight,
 		call->command == LF_CONTROL_DISCONNECT ? "is offline, and goes" : "is done");
-	lf_call_fail(call, LF_CONTROL_TIMED_OUT, &message);
+	lf_call_fail(call, LF_CONTROL_TIMED_OUT, message);
 }
 
 static void wait_for(struct lf_call *call, struct lf_device *device, uint64_t timeout_ms)
@@ -134,14 +130,12 @@ static void wait_for(struct lf_call *call, struct lf_device *device, uint64_t ti
 static void disconnect(struct lf_call *call, const struct lf_control_select *request)
 {
 	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
-	struct lf_control_device record;
 
 	if (!device)
 		return;
 	if (request->flags & LF_CONTROL_FORCE) {
 		lf_device_disconnect(device, NULL);
-		lf_device_describe(device, &record);
-		answer_device(call, &record);
+		answer_device(call, device);
 		return;
 	}
 	wait_for(call, device, request->timeout_ms);
@@ -161,21 +155,21 @@ static void begun(struct lf_call *call, struct lf_device *device, uint64_t timeo
 static void insert(struct lf_call *call, const struct lf_control_insert *request,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
-	struct lf_message message = {""};
+	struct lf_message *message = &call->handler->message;
 	struct lf_device *device = NULL;
 
 	if (handles[1] != LF_HANDLE_NONE)
 		lf_handle_close(handles[1]);
-	if (handles[0] == LF_HANDLE_NONE || request->image.bytes[0] != '/') {
+	if (handles[0] == LF_HANDLE_NONE || lf_path_problem(request->image.bytes)) {
 		lf_message_set(
-			&message, "no descriptor of the image, or no path of it, came with the request");
-		lf_call_fail(call, LF_CONTROL_INVALID, &message);
+			message, "no descriptor of the image, or no path of it, came with the request");
+		lf_call_fail(call, LF_CONTROL_INVALID, message);
 	} else {
 		device = lf_call_find(call, request->id.bytes, request->path.bytes);
 	}
 	if (device)
 		begun(call, device, CHANGE_MS,
-			lf_device_insert(device, request, handles[0], &call->waiter, &message), &message);
+			lf_device_insert(device, request, handles[0], &call->waiter, message), message);
 	else if (handles[0] != LF_HANDLE_NONE)
 		lf_handle_close(handles[0]);
 }
@@ -183,106 +177,101 @@ static void insert(struct lf_call *call, const struct lf_control_insert *request
 static void eject(struct lf_call *call, const struct lf_control_select *request)
 {
 	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
-	struct lf_message message = {""};
+	struct lf_message *message = &call->handler->message;
 
 	if (device)
 		begun(call, device, request->timeout_ms,
 			lf_device_eject(
-				device, (request->flags & LF_CONTROL_FORCE) != 0, &call->waiter, &message),
-			&message);
+				device, (request->flags & LF_CONTROL_FORCE) != 0, &call->waiter, message),
+			message);
 }
 
 static void resize(struct lf_call *call, const struct lf_control_resize *request)
 {
 	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
-	struct lf_message message = {""};
+	struct lf_message *message = &call->handler->message;
 
 	if (device)
 		begun(call, device, CHANGE_MS,
-			lf_device_resize(device, request->size_bytes, &call->waiter, &message), &message);
+			lf_device_resize(device, request->size_bytes, &call->waiter, message), message);
 }
 
 static void show(struct lf_call *call, const struct lf_control_select *request)
 {
 	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
-	struct lf_control_device record;
 
 	if (!device)
 		return;
-	lf_device_describe(device, &record);
-	answer_device(call, &record);
+	answer_device(call, device);
 }
 
 static void inquired(struct lf_inquiry *inquiry)
 {
 	struct lf_call *call = inquiry->context;
 	const struct lf_request *request = &inquiry->request;
-	union lf_control_reply reply;
+	union lf_control_reply *reply = lf_call_reply(call);
 
 	call->inquiry = NULL;
-	memset(&reply.inquiry, 0, sizeof(reply.inquiry));
-	reply.inquiry.scsi_status = request->status;
-	reply.inquiry.sense.length = request->sense_length;
-	memcpy(reply.inquiry.sense.bytes, request->sense, request->sense_length);
-	reply.inquiry.data_length = request->status == LF_STATUS_GOOD ? (uint32_t)request->data_moved : 0;
-	lf_control_encode_data(inquiry->data, reply.inquiry.data_length, call->reply);
-	lf_call_answer(call, &reply);
+	reply->inquiry.scsi_status = request->status;
+	reply->inquiry.sense.length = request->sense_length;
+	memcpy(reply->inquiry.sense.bytes, request->sense, request->sense_length);
+	reply->inquiry.data_length = request->status == LF_STATUS_GOOD ? (uint32_t)request->data_moved : 0;
+	lf_control_encode_data(inquiry->data, reply->inquiry.data_length, call->reply);
+	lf_call_answer(call, reply);
 }
 
 static void inquire(struct lf_call *call, const struct lf_control_inquire *request)
 {
 	struct lf_device *device =
 		request->number ? lf_devices_next(call->handler->options.devices, request->number - 1) : NULL;
-	struct lf_message message = {""};
-	struct lf_control_device record;
+	struct lf_message *message = &call->handler->message;
+	struct lf_control_device *record = &call->handler->record;
 	enum lf_control_status status_code;
 
 	if (device)
-		lf_device_describe(device, &record);
-	if (!device || record.number != request->number) {
-		lf_message_set(&message, "no such device: lungfish list shows those that are connected");
-		lf_call_fail(call, LF_CONTROL_NOT_FOUND, &message);
+		lf_device_describe(device, record);
+	if (!device || record->number != request->number) {
+		lf_message_set(message, "no such device: lungfish list shows those that are connected");
+		lf_call_fail(call, LF_CONTROL_NOT_FOUND, message);
 		return;
 	}
 	if (!lf_inquiry_is_allowed(request->cdb.bytes, request->cdb.length)) {
-		lf_message_set(&message, "only commands that read facts go this way: use an edge for others");
-		lf_call_fail(call, LF_CONTROL_UNSUPPORTED, &message);
+		lf_message_set(message, "only commands that read facts go this way: use an edge for others");
+		lf_call_fail(call, LF_CONTROL_UNSUPPORTED, message);
 		return;
 	}
-	if (record.state == LF_CONTROL_OFFLINE) {
-		lf_message_set(&message, "it is leaving: wait until lungfish list does not show it");
-		lf_call_fail(call, LF_CONTROL_BUSY, &message);
+	if (record->state == LF_CONTROL_OFFLINE) {
+		lf_message_set(message, "it is leaving: wait until lungfish list does not show it");
+		lf_call_fail(call, LF_CONTROL_BUSY, message);
 		return;
 	}
-	status_code = lf_inquiry_begin(
-		&call->handler->inquirer, record.lun, request, inquired, call, &call->inquiry, &message);
+	status_code = lf_inquiry_begin(&call->handler->inquirer, record->target, record->lun, request,
+		inquired, call, &call->inquiry, message);
 	if (status_code != LF_CONTROL_OK)
-		lf_call_fail(call, status_code, &message);
+		lf_call_fail(call, status_code, message);
 }
 
 static void clear_reservations(struct lf_call *call, const struct lf_control_select *request)
 {
 	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
-	struct lf_message message = {""};
+	struct lf_message *message = &call->handler->message;
 
 	if (device)
-		begun(call, device, CHANGE_MS, lf_device_clear_reservations(device, &call->waiter, &message),
-			&message);
+		begun(call, device, CHANGE_MS, lf_device_clear_reservations(device, &call->waiter, message),
+			message);
 }
 
 static void drop(struct lf_call *call, const struct lf_control_after *request)
 {
 	const struct lf_control_edge *edge = lf_devices_edge(call->handler->options.devices);
-	struct lf_message message;
-	union lf_control_reply reply;
+	struct lf_message *message = &call->handler->message;
 
 	if (!edge->session_drop || !edge->session_drop(edge->context, request->number)) {
-		lf_message_set(&message, "no such session: lungfish session list shows those that there are");
-		lf_call_fail(call, LF_CONTROL_NOT_FOUND, &message);
+		lf_message_set(message, "no such session: lungfish session list shows those that there are");
+		lf_call_fail(call, LF_CONTROL_NOT_FOUND, message);
 		return;
 	}
-	memset(&reply.header, 0, sizeof(reply.header));
-	lf_call_answer(call, &reply);
+	lf_call_answer(call, lf_call_reply(call));
 }
 
 static void dispatch(struct lf_call *call, const union lf_control_request *request,
@@ -341,18 +330,19 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 	size_t length_bytes, const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	static const lf_handle none[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
-	struct lf_message message = {""};
-	union lf_control_request request;
+	union lf_control_request *request = &handler->request;
+	struct lf_message *message = &handler->message;
 	enum lf_control_status status_code;
 	bool wanted;
 
+	message->text[0] = '\0';
 	call->handler = handler;
 	call->device = NULL;
 	call->inquiry = NULL;
 	call->waiter = (struct lf_device_waiter){.ended = ended};
-	status_code = lf_control_decode_request(bytes, length_bytes, &request, &message);
-	call->command = request.header.command;
-	call->believed = request.header.magic == LF_CONTROL_MAGIC;
+	status_code = lf_control_decode_request(bytes, length_bytes, request, message);
+	call->command = request->header.command;
+	call->believed = request->header.magic == LF_CONTROL_MAGIC;
 	/* Descriptors that nobody asked for are closed, whatever they came with. */
 	wanted = status_code == LF_CONTROL_OK && handles[0] != LF_HANDLE_NONE &&
 		 (call->command == LF_CONTROL_CONNECT || call->command == LF_CONTROL_INSERT);
@@ -361,9 +351,9 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 			lf_handle_close(handles[i]);
 	}
 	if (status_code != LF_CONTROL_OK)
-		lf_call_fail(call, status_code, &message);
+		lf_call_fail(call, status_code, message);
 	else
-		dispatch(call, &request, wanted ? handles : none);
+		dispatch(call, request, wanted ? handles : none);
 }
 
 void lf_handler_forget(struct lf_call *call)

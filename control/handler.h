@@ -20,6 +20,12 @@ struct lf_handler {
 	struct lf_handler_options options;
 	uint64_t started_ns;
 	struct lf_inquirer inquirer;
+	/* What is just being served and answered: too large for a stack, and one at a time, as all is on the
+	 * loop. */
+	union lf_control_request request;
+	union lf_control_reply reply;
+	struct lf_control_device record;
+	struct lf_message message;
 };
 
 void lf_handler_init(struct lf_handler *handler, const struct lf_handler_options *options);
@@ -29,7 +35,10 @@ void lf_handler_fini(struct lf_handler *handler);
 /* One request of one client: its memory, lent until answered. */
 struct lf_call {
 	uint64_t client; /* for the trace */
-	/* Once, on the loop, perhaps before lf_handler_serve returns; reply holds reply_length bytes. */
+	/*
+	 * Once, on the loop, perhaps before lf_handler_serve returns; reply holds reply_length bytes. Serves
+	 * no other call from within.
+	 */
 	void (*answered)(struct lf_call *call);
 	uint8_t *reply; /* LF_CONTROL_MESSAGE_MAX bytes, valid while answered runs and the call is served */
 	size_t reply_length;

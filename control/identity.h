@@ -20,9 +20,6 @@ struct lf_identity {
 void lf_identity_derive(
 	const char *machine, const char *path, const char *serial, struct lf_identity *identity);
 
-/* The machine's id, or its host name where there is none; always terminated. */
-void lf_identity_machine(char *machine, size_t room_bytes);
-
 /* "iqn.2026-01.io.lungfish:" and the host's name, made of what an iSCSI name may hold (RFC 3722). */
 void lf_identity_default_iqn(const char *host, char iqn[LF_IDENTITY_IQN_MAX + 1]);
 

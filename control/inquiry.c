@@ -31,6 +31,7 @@ void lf_inquirer_init(struct lf_inquirer *inquirer, struct lf_adapter *adapter, 
 	memset(inquirer, 0, sizeof(*inquirer));
 	inquirer->adapter = adapter;
 	inquirer->loop = loop;
+	lf_list_init(&inquirer->nexuses);
 	lf_list_init(&inquirer->inquiries);
 }
 
@@ -45,9 +46,13 @@ static void release(struct lf_inquiry *inquiry)
 void lf_inquirer_fini(struct lf_inquirer *inquirer)
 {
 	lf_list_each(link, next, &inquirer->inquiries) release(lf_container(link, struct lf_inquiry, link));
-	if (inquirer->nexus)
-		lf_nexus_close(inquirer->nexus);
-	inquirer->nexus = NULL;
+	lf_list_each(link, next, &inquirer->nexuses)
+	{
+		struct lf_inquiry_nexus *nexus = lf_container(link, struct lf_inquiry_nexus, link);
+		lf_list_remove(link);
+		lf_nexus_close(nexus->nexus);
+		lf_free(nexus);
+	}
 }
 
 /* SPC-4 4.5: the sense key of fixed format, and of descriptor format. */
@@ -89,27 +94,51 @@ static void command_done(struct lf_request *request)
 	lf_loop_post(inquiry->inquirer->loop, &inquiry->post);
 }
 
-/* Every device is the first target's (lf_naming_check_request), and so is the nexus. */
-static bool open_nexus(struct lf_inquirer *inquirer)
+static struct lf_inquiry_nexus *find_nexus(struct lf_inquirer *inquirer, uint32_t target)
 {
-	struct lf_nexus_options options = {.initiator = "control"};
-
-	if (!inquirer->nexus)
-		inquirer->nexus = lf_nexus_open(inquirer->adapter, &options);
-	return inquirer->nexus != NULL;
+	lf_list_each(link, next, &inquirer->nexuses)
+	{
+		struct lf_inquiry_nexus *nexus = lf_container(link, struct lf_inquiry_nexus, link);
+		if (nexus->target == target)
+			return nexus;
+	}
+	return NULL;
 }
 
-enum lf_control_status lf_inquiry_begin(struct lf_inquirer *inquirer, uint32_t lun,
+/* NULL: memory is short. */
+static struct lf_nexus *open_nexus(struct lf_inquirer *inquirer, uint32_t target)
+{
+	struct lf_nexus_options options = {.target = target, .initiator = "control"};
+	struct lf_inquiry_nexus *nexus = find_nexus(inquirer, target);
+
+	if (nexus)
+		return nexus->nexus;
+	nexus = lf_alloc(sizeof(*nexus));
+	if (!nexus)
+		return NULL;
+	nexus->target = target;
+	nexus->nexus = lf_nexus_open(inquirer->adapter, &options);
+	if (!nexus->nexus) {
+		lf_free(nexus);
+		return NULL;
+	}
+	lf_list_append(&inquirer->nexuses, &nexus->link);
+	return nexus->nexus;
+}
+
+enum lf_control_status lf_inquiry_begin(struct lf_inquirer *inquirer, uint32_t target, uint32_t lun,
 	const struct lf_control_inquire *what, void (*ended)(struct lf_inquiry *inquiry), void *context,
 	struct lf_inquiry **begun, struct lf_message *message)
 {
 	struct lf_inquiry *inquiry = NULL;
+	struct lf_nexus *nexus;
 
 	if (inquirer->count >= INQUIRIES_MAX) {
 		lf_message_set(message, "too many requests are outstanding: try again");
 		return LF_CONTROL_BUSY;
 	}
-	if (open_nexus(inquirer))
+	nexus = open_nexus(inquirer, target);
+	if (nexus)
 		inquiry = lf_alloc(sizeof(*inquiry));
 	if (!inquiry) {
 		lf_message_set(message, "out of memory");
@@ -121,7 +150,7 @@ enum lf_control_status lf_inquiry_begin(struct lf_inquirer *inquirer, uint32_t l
 	inquiry->post.run = came_home;
 	inquiry->segment.base = inquiry->data;
 	inquiry->segment.length = sizeof(inquiry->data);
-	inquiry->request.nexus = inquirer->nexus;
+	inquiry->request.nexus = nexus;
 	inquiry->request.lun = (uint64_t)(lun < 256 ? lun : 0x4000 | lun) << 48; /* SAM-5 4.7.7 */
 	memcpy(inquiry->request.cdb, what->cdb.bytes, what->cdb.length);
 	inquiry->request.cdb_length = (uint8_t)what->cdb.length;

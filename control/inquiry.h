@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* inquiry.h: SCSI commands that read facts of a unit, on behalf of control: a nexus of its own, no edge.
- * Linux. */
+/* inquiry.h: SCSI commands that read facts of a unit, on behalf of control: nexuses of its own, no edge. */
 #ifndef LF_CONTROL_INQUIRY_H
 #define LF_CONTROL_INQUIRY_H
 
@@ -8,11 +7,18 @@
 #include "core/adapter.h"
 #include "platform/loop.h"
 
+/* What asks the units of one target. */
+struct lf_inquiry_nexus {
+	struct lf_link link;
+	uint32_t target;
+	struct lf_nexus *nexus;
+};
+
 /* All functions on the loop, but for init before it runs and fini after. */
 struct lf_inquirer {
 	struct lf_adapter *adapter;
 	struct lf_loop *loop;
-	struct lf_nexus *nexus;   /* NULL until somebody asks: it costs something for every unit */
+	struct lf_link nexuses;   /* one for each target that was asked: it costs something for every unit */
 	struct lf_link inquiries; /* those whose end has not been told */
 	uint32_t count;
 	uint64_t last_tag;
@@ -42,7 +48,7 @@ struct lf_inquiry {
 bool lf_inquiry_is_allowed(const uint8_t *cdb, uint32_t cdb_length);
 
 /* Not OK: message says why, nothing ends. */
-enum lf_control_status lf_inquiry_begin(struct lf_inquirer *inquirer, uint32_t lun,
+enum lf_control_status lf_inquiry_begin(struct lf_inquirer *inquirer, uint32_t target, uint32_t lun,
 	const struct lf_control_inquire *what, void (*ended)(struct lf_inquiry *inquiry), void *context,
 	struct lf_inquiry **begun, struct lf_message *message);
 /* Nobody waits any more: ended never runs. */

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* medium.c: an image that a device is to have: which file it is, its store, what the store says of it. */
 #include "control/device.h"
-#include "platform/linux.h"
-
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "control/path.h"
 
 #define BLOCK_BYTES          512
 #define PHYSICAL_BLOCK_BYTES 4096
 
 static bool is_same(const struct lf_device_medium *one, const struct lf_device_medium *other)
 {
-	return *other->path && one->file_device == other->file_device && one->file_node == other->file_node;
+	const struct lf_system_file *file = &one->file, *that = &other->file;
+
+	if (one == other || !*other->path)
+		return false;
+	if (!file->known || !that->known)
+		return lf_path_is_same(one->path, other->path);
+	return file->volume == that->volume && file->node[0] == that->node[0] &&
+	       file->node[1] == that->node[1];
 }
 
 bool lf_device_has_file(const struct lf_device *device, const struct lf_device_medium *medium)
@@ -25,26 +28,11 @@ bool lf_device_has_file(const struct lf_device *device, const struct lf_device_m
 enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle handle, bool read_only,
 	struct lf_device_medium *medium, struct lf_message *message)
 {
-	struct stat facts = {0};
-	int mode = fcntl((int)handle, F_GETFL);
+	enum lf_control_status status = lf_system_identify(handle, read_only, &medium->file, message);
 
-	if (mode < 0 || fstat((int)handle, &facts) != 0) {
-		lf_message_set(message, "its descriptor cannot be used: %s", lf_error_text(LF_E_INVALID));
-		return LF_CONTROL_INVALID;
-	}
-	if (!S_ISREG(facts.st_mode) && !S_ISBLK(facts.st_mode)) {
-		lf_message_set(message, "it is %s: name an image file or a block device",
-			S_ISDIR(facts.st_mode) ? "a directory" : "neither a file nor a block device");
-		return LF_CONTROL_INVALID;
-	}
-	if ((mode & O_PATH) != 0 || (mode & O_ACCMODE) == O_WRONLY ||
-		(!read_only && (mode & O_ACCMODE) != O_RDWR)) {
-		lf_message_set(message, "it was not opened for reading and writing: add --read-only");
-		return LF_CONTROL_PERMISSION;
-	}
+	if (status != LF_CONTROL_OK)
+		return status;
 	medium->read_only = read_only;
-	medium->file_device = S_ISBLK(facts.st_mode) ? facts.st_rdev : facts.st_dev;
-	medium->file_node = S_ISBLK(facts.st_mode) ? 0 : facts.st_ino;
 	lf_list_each(link, next, &device->devices->list)
 	{
 		struct lf_device *other = lf_device_of(link);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* naming.c: makes and checks names and options; pure. */
 #include "control/naming.h"
+#include "control/path.h"
 #include "core/adapter.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #define SUFFIX_ROOM 12 /* "-4294967295" */
 
@@ -31,8 +29,7 @@ bool lf_naming_is_valid(const char *name)
 void lf_naming_make(const char *path, bool (*taken)(void *context, const char *name), void *context,
 	char name[LF_NAMING_CAPACITY])
 {
-	const char *slash = strrchr(path, '/');
-	const char *base = slash ? slash + 1 : path;
+	const char *base = lf_path_base(path);
 	const char *dot = strrchr(base, '.');
 	size_t length = dot && dot != base ? (size_t)(dot - base) : strlen(base);
 	char stem[LF_NAMING_CAPACITY - SUFFIX_ROOM];
@@ -47,15 +44,15 @@ void lf_naming_make(const char *path, bool (*taken)(void *context, const char *n
 	}
 	stem[at] = '\0';
 	if (at == 0)
-		snprintf(name, LF_NAMING_CAPACITY, "disk");
+		lf_format(name, LF_NAMING_CAPACITY, "disk");
 	else
-		snprintf(name, LF_NAMING_CAPACITY, "%s%s", strspn(stem, "0123456789") == at ? "disk" : "",
+		lf_format(name, LF_NAMING_CAPACITY, "%s%s", strspn(stem, "0123456789") == at ? "disk" : "",
 			stem);
 	if (!taken(context, name))
 		return;
-	snprintf(stem, sizeof(stem), "%.*s", (int)sizeof(stem) - 1, name);
+	lf_format(stem, sizeof(stem), "%.*s", (int)sizeof(stem) - 1, name);
 	for (uint32_t i = 2; i != 0; i++) {
-		snprintf(name, LF_NAMING_CAPACITY, "%s-%u", stem, i);
+		lf_format(name, LF_NAMING_CAPACITY, "%s-%u", stem, i);
 		if (!taken(context, name))
 			return;
 	}
@@ -63,7 +60,7 @@ void lf_naming_make(const char *path, bool (*taken)(void *context, const char *n
 
 /* SPC-4 4.4.1: an ASCII data field holds 20h to 7Eh; ours neither begins nor ends with the padding. */
 static enum lf_control_status check_ascii(
-	const char *what, const char *text, size_t most, struct lf_message *message)
+	const char *what, const char *text, uint32_t most, struct lf_message *message)
 {
 	size_t length = strlen(text);
 	bool good = length <= most;
@@ -76,7 +73,7 @@ static enum lf_control_status check_ascii(
 		good = false;
 	if (good)
 		return LF_CONTROL_OK;
-	lf_message_set(message, "%s %s: up to %zu printable ASCII characters, no space at either end", what,
+	lf_message_set(message, "%s %s: up to %u printable ASCII characters, no space at either end", what,
 		text, most);
 	return LF_CONTROL_INVALID;
 }
@@ -127,23 +124,25 @@ static enum lf_control_status check_geometry(
 	return LF_CONTROL_OK;
 }
 
-enum lf_control_status lf_naming_check_request(
-	const struct lf_control_connect *request, struct lf_message *message)
+enum lf_control_status lf_naming_check_request(const struct lf_control_connect *request,
+	uint32_t target_count, uint32_t lun_count, struct lf_message *message)
 {
 	enum lf_control_status status = check_type(request, message);
+	const char *problem = request->path.length > 0 ? lf_path_problem(request->path.bytes) : NULL;
 
 	if (status != LF_CONTROL_OK)
 		return status;
-	if (request->target != 0) {
-		lf_message_set(message, "there is no target %u: leave it out", request->target);
+	if (request->target >= target_count) {
+		lf_message_set(
+			message, "there is no target %u: the last is %u", request->target, target_count - 1);
 		return LF_CONTROL_INVALID;
 	}
-	if (request->lun != UINT32_MAX && request->lun >= LF_LUNS_MAX) {
-		lf_message_set(message, "there is no LUN %u: it is 0 to %u", request->lun, LF_LUNS_MAX - 1);
+	if (request->lun != UINT32_MAX && request->lun >= lun_count) {
+		lf_message_set(message, "there is no LUN %u: it is 0 to %u", request->lun, lun_count - 1);
 		return LF_CONTROL_INVALID;
 	}
-	if (request->path.length > 0 && request->path.bytes[0] != '/') {
-		lf_message_set(message, "the path of the image is not absolute");
+	if (problem) {
+		lf_message_set(message, "%s", problem);
 		return LF_CONTROL_INVALID;
 	}
 	status = check_geometry(request, message);

@@ -14,8 +14,8 @@ bool lf_naming_is_valid(const char *name);
 void lf_naming_make(const char *path, bool (*taken)(void *context, const char *name), void *context,
 	char name[LF_NAMING_CAPACITY]);
 
-/* Everything in a CONNECT that does not depend on the image. */
-enum lf_control_status lf_naming_check_request(
-	const struct lf_control_connect *request, struct lf_message *message);
+/* Everything in a CONNECT that does not depend on the image; its address is one of so many. */
+enum lf_control_status lf_naming_check_request(const struct lf_control_connect *request,
+	uint32_t target_count, uint32_t lun_count, struct lf_message *message);
 
 #endif

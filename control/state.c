@@ -3,7 +3,9 @@
 #include "control/state.h"
 #include "control/identity.h"
 #include "control/socket.h"
+#include "control/system.h"
 #include "platform/linux.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +77,7 @@ enum lf_error lf_control_state_open(const char *path, const char *serial, int *f
 	directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory_fd < 0)
 		return refuse_errno(message, directory, errno);
-	lf_identity_machine(machine, sizeof(machine));
+	lf_system_machine(machine, sizeof(machine));
 	lf_identity_derive(machine, path, serial, &identity);
 	snprintf(name, sizeof(name), "3%015llx.state", (unsigned long long)identity.identifier);
 	*fd = openat(
@@ -99,8 +101,9 @@ enum lf_error lf_control_state_open(const char *path, const char *serial, int *f
 	return LF_E_INVALID;
 }
 
-bool lf_control_state_take(int fd, struct lf_message *message)
+bool lf_control_state_take(lf_handle handle, struct lf_message *message)
 {
+	int fd = (int)handle;
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int mode = fcntl(fd, F_GETFL);
 	struct stat facts;
@@ -121,8 +124,9 @@ bool lf_control_state_take(int fd, struct lf_message *message)
 	return false;
 }
 
-void lf_control_state_leave(int fd)
+void lf_control_state_leave(lf_handle handle)
 {
+	int fd = (int)handle;
 	char link[40], path[PATH_MAX];
 	struct stat open_one, named;
 	ssize_t length;
@@ -138,4 +142,25 @@ void lf_control_state_leave(int fd)
 	if (unlink(path) != 0)
 		lf_log(LF_LOG_DEBUG, "%s: it is empty, and stays: %s", path,
 			lf_error_text(lf_error_from_errno(errno)));
+}
+
+/* One that is damaged begins anew, as an empty one does. */
+void *lf_control_state_load(lf_handle handle, size_t *length_bytes, struct lf_message *message)
+{
+	void *blob = lf_alloc(LF_STATE_MAX_BYTES);
+	enum lf_error error = LF_E_NO_MEMORY;
+	struct stat facts = {0};
+
+	message->text[0] = '\0';
+	if (blob)
+		error = lf_store_load_state(handle, blob, LF_STATE_MAX_BYTES, length_bytes);
+	if (error == LF_OK)
+		return blob;
+	if (error != LF_E_NOT_FOUND)
+		lf_message_set(message, "%s", lf_error_text(error));
+	else if (fstat((int)handle, &facts) == 0 && facts.st_size > 0)
+		lf_message_set(message, "it is damaged");
+	lf_free(blob);
+	*length_bytes = 0;
+	return NULL;
 }

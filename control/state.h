@@ -17,9 +17,15 @@ enum lf_error lf_control_state_open(
  * What somebody passed: a regular file to read and to write, that no other adapter has. It stays locked for
  * as long as it is open. False: message says why.
  */
-bool lf_control_state_take(int fd, struct lf_message *message);
+bool lf_control_state_take(lf_handle handle, struct lf_message *message);
 
 /* Before one that was taken is closed: when nothing was ever saved in it, the file is removed. */
-void lf_control_state_leave(int fd);
+void lf_control_state_leave(lf_handle handle);
+
+/*
+ * What was last saved in it, to be freed by lf_free; NULL: nothing, and when message is not empty, what was
+ * there is lost.
+ */
+void *lf_control_state_load(lf_handle handle, size_t *length_bytes, struct lf_message *message);
 
 #endif

@@ -16,6 +16,11 @@ void *memmove(void *to, const void *from, size_t length);
 void *memset(void *to, int value, size_t length);
 int memcmp(const void *a, const void *b, size_t length);
 size_t strlen(const char *text);
+size_t strspn(const char *text, const char *set);
+int strcmp(const char *one, const char *other);
+int strncmp(const char *one, const char *other, size_t most);
+char *strchr(const char *text, int c);
+char *strrchr(const char *text, int c);
 
 #define lf_container(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define lf_count_of(array)                  (sizeof(array) / sizeof((array)[0]))

@@ -227,12 +227,8 @@ TEST(a_failure_answers_any_command)
 {
 	size_t length;
 
-	memset(&reply, 0, sizeof(reply));
-	reply.header.command = LF_CONTROL_SHOW;
-	reply.header.status = LF_CONTROL_NOT_FOUND;
-	reply.failure.version_min = reply.failure.version_max = 1;
-	lf_control_set_text(&reply.failure.text, "no such device: try another");
-	length = lf_control_encode_reply(&reply, bytes, sizeof(bytes));
+	length = lf_control_encode_failure(
+		LF_CONTROL_NOT_FOUND, LF_CONTROL_SHOW, "no such device: try another", bytes, sizeof(bytes));
 	CHECK_EQ(length, 536);
 	CHECK(take(length, LF_CONTROL_SHOW));
 	CHECK_EQ(answer.header.status, LF_CONTROL_NOT_FOUND);
@@ -547,7 +543,7 @@ static enum lf_control_status check_with(void (*change)(struct lf_control_connec
 	make_connect();
 	request.connect.lun = UINT32_MAX;
 	change(&request.connect);
-	return lf_naming_check_request(&request.connect, &message);
+	return lf_naming_check_request(&request.connect, 1, 16384, &message);
 }
 
 #define CHANGE(name, what)                                                                                   \
