@@ -35,6 +35,24 @@ static bool lf_lanes_init(struct lf_adapter *adapter, uint32_t lane_count, uint3
 	return true;
 }
 
+/* Small for few targets and few addresses: a map has a bit for each. */
+static bool lf_targets_init(struct lf_adapter *adapter)
+{
+	uint32_t words = (adapter->lun_count + 63) / 64;
+
+	adapter->targets = lf_alloc(adapter->target_count * sizeof(struct lf_target));
+	adapter->addresses = lf_alloc((size_t)2 * words * adapter->target_count * sizeof(uint64_t));
+	if (adapter->targets == NULL || adapter->addresses == NULL)
+		return false;
+	for (uint32_t i = 0; i < adapter->target_count; i++) {
+		struct lf_target *target = &adapter->targets[i];
+		lf_list_init(&target->lus);
+		target->taken = adapter->addresses + (size_t)2 * words * i;
+		target->given = target->taken + words;
+	}
+	return true;
+}
+
 static void lf_adapter_free(struct lf_adapter *adapter)
 {
 	for (uint32_t i = 0; i < adapter->lane_count; i++) {
@@ -46,6 +64,8 @@ static void lf_adapter_free(struct lf_adapter *adapter)
 	if (adapter->absent != NULL)
 		lf_lock_fini(&adapter->absent->lock);
 	lf_free(adapter->absent);
+	lf_free(adapter->targets);
+	lf_free(adapter->addresses);
 	lf_lock_fini(&adapter->lock);
 	lf_free(adapter);
 }
@@ -61,9 +81,8 @@ struct lf_adapter *lf_adapter_create(const struct lf_adapter_options *options)
 	lf_list_init(&adapter->waiters);
 	lf_list_init(&adapter->runnable);
 	adapter->target_count = lf_max(options->target_count, 1u);
-	lf_assert(adapter->target_count <= LF_TARGETS_MAX);
-	for (uint32_t i = 0; i < adapter->target_count; i++)
-		lf_list_init(&adapter->targets[i].lus);
+	adapter->lun_count = options->lun_count == 0 ? LF_LUNS_MAX : options->lun_count;
+	lf_assert(adapter->target_count <= LF_TARGETS_MAX && adapter->lun_count <= LF_LUNS_MAX);
 	adapter->absent = lf_alloc(sizeof(*adapter->absent));
 	if (adapter->absent != NULL) {
 		adapter->absent->adapter = adapter;
@@ -77,7 +96,8 @@ struct lf_adapter *lf_adapter_create(const struct lf_adapter_options *options)
 		lf_list_init(&adapter->absent->scratch_queue);
 	}
 	uint32_t tasks = options->tasks_per_lane == 0 ? LF_TASKS_PER_LANE : options->tasks_per_lane;
-	if (adapter->absent == NULL || !lf_lanes_init(adapter, lf_max(options->lane_count, 1u), tasks)) {
+	if (adapter->absent == NULL || !lf_targets_init(adapter) ||
+		!lf_lanes_init(adapter, lf_max(options->lane_count, 1u), tasks)) {
 		lf_adapter_free(adapter);
 		return NULL;
 	}

@@ -5,7 +5,7 @@
 
 #include "core/request.h"
 
-#define LF_TARGETS_MAX 16
+#define LF_TARGETS_MAX 255
 #define LF_LUNS_MAX    16384 /* flat space addressing, SAM-5 4.7.7.3 */
 #define LF_LUN_ANY     UINT32_MAX
 

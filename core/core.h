@@ -89,17 +89,18 @@ struct lf_lane {
 #define LF_LUN_CHUNK 256
 
 struct lf_target {
-	struct lf_link lus;               /* by ascending LUN; adapter->lock */
-	uint64_t taken[LF_LUNS_MAX / 64]; /* addresses in use, until lf_lu_free */
-	uint64_t given[LF_LUNS_MAX / 64]; /* addresses given since all were last given */
+	struct lf_link lus; /* by ascending LUN; adapter->lock */
+	uint64_t *taken;    /* a bit for each address in use, until lf_lu_free */
+	uint64_t *given;    /* likewise, of those given since all were last given */
 };
 
 struct lf_adapter {
 	struct lf_lock lock; /* topology, waiters, barriers, queues */
 	uint32_t lane_count;
 	struct lf_lane *lanes;
-	uint32_t target_count;
-	struct lf_target targets[LF_TARGETS_MAX];
+	uint32_t target_count, lun_count;
+	struct lf_target *targets;
+	uint64_t *addresses; /* the maps of all targets, one after the other */
 	struct lf_link nexuses;
 	struct lf_link waiters; /* those with remaining > 0 */
 	uint32_t watch_count; /* waiters and barriers there are; not zero: lanes retire by the locked path */
@@ -251,9 +252,14 @@ struct lf_nexus {
 	struct lf_link link; /* in adapter->nexuses */
 	struct lf_link itls;
 	struct lf_itl absent; /* towards adapter->absent */
-	struct lf_itl *
-		*chunks[LF_LUNS_MAX / LF_LUN_CHUNK]; /* by LUN; read under a lane, changed with all stopped */
+	/* By LUN, as many as hold adapter->lun_count; read under a lane, changed with all stopped. */
+	struct lf_itl **chunks[];
 };
+
+static inline uint32_t lf_chunk_count(const struct lf_adapter *adapter)
+{
+	return (adapter->lun_count + LF_LUN_CHUNK - 1) / LF_LUN_CHUNK;
+}
 
 /* ---- Commands ---- */
 
@@ -297,6 +303,9 @@ enum lf_command_flags {
 	LF_CMD_PASSES_BY_FIELDS = 1 << 28, /* lf_reservation_conflicts knows: holds for RESERVE, too */
 	LF_CMD_PASSES_RESERVE = 1 << 29,
 	LF_CMD_ATOMIC = 1 << 12, /* there only when the medium has atomic writes */
+	/* All its data goes between the medium and the segments, and none of it is looked at: its handler
+	 * uses lf_prepare_transfer, or what does the same. */
+	LF_CMD_MEDIUM = 1 << 13,
 };
 
 /* Room for the longest reply there is, REPORT LUNS with every LUN; ALLOCATION LENGTH beyond it changes

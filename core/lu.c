@@ -10,27 +10,31 @@ static bool lf_bit(const uint64_t *map, uint32_t bit)
 }
 
 /* The lowest address that was not given in this round of all addresses; LF_LUN_ANY when all were. */
-static uint32_t lf_lun_next(const struct lf_target *target)
+static uint32_t lf_lun_next(const struct lf_target *target, uint32_t lun_count)
 {
 	uint32_t lun = 0;
 
-	while (lun < LF_LUNS_MAX && lf_bit(target->given, lun))
+	while (lun < lun_count && lf_bit(target->given, lun))
 		lun++;
-	return lun == LF_LUNS_MAX ? LF_LUN_ANY : lun;
+	return lun == lun_count ? LF_LUN_ANY : lun;
 }
 
-static enum lf_error lf_lun_take_locked(struct lf_target *target, uint32_t wanted, uint32_t *lun)
+static enum lf_error lf_lun_take_locked(
+	struct lf_adapter *adapter, const struct lf_lu_options *options, uint32_t *lun)
 {
+	struct lf_target *target = &adapter->targets[options->target];
+	uint32_t wanted = options->lun, count = adapter->lun_count;
+
 	*lun = wanted;
 	if (wanted == LF_LUN_ANY) {
-		*lun = lf_lun_next(target);
+		*lun = lf_lun_next(target, count);
 		if (*lun == LF_LUN_ANY) {
-			memcpy(target->given, target->taken, sizeof(target->given));
-			*lun = lf_lun_next(target);
+			memcpy(target->given, target->taken, (count + 63) / 64 * sizeof(*target->given));
+			*lun = lf_lun_next(target, count);
 		}
 		if (*lun == LF_LUN_ANY)
 			return LF_E_NO_SPACE;
-	} else if (wanted >= LF_LUNS_MAX) {
+	} else if (wanted >= count) {
 		return LF_E_INVALID;
 	} else if (lf_bit(target->taken, wanted)) {
 		return LF_E_BUSY;
@@ -177,11 +181,15 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	const struct lf_store_ops *ops, struct lf_store *store, const struct lf_store_info *info,
 	struct lf_lu **added, struct lf_message *message)
 {
-	lf_assert(options->target < adapter->target_count && info->block_size >= 512);
+	lf_assert(info->block_size >= 512);
 	lf_assert(store != NULL || options->removable || options->type == LF_LU_CDROM);
-	struct lf_target *target = &adapter->targets[options->target];
 	enum lf_error error = LF_OK;
 
+	if (options->target >= adapter->target_count) {
+		lf_message_set(message, "target %u is too high: the last one is %u", options->target,
+			adapter->target_count - 1);
+		return LF_E_INVALID;
+	}
 	if (options->type == LF_LU_CDROM && store != NULL)
 		error = lf_disc_check(info, message);
 	if (error != LF_OK)
@@ -207,7 +215,8 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	lf_lu_load(lu, options);
 
 	lf_lock(&adapter->lock);
-	error = lf_lun_take_locked(target, options->lun, &lu->lun);
+	struct lf_target *target = &adapter->targets[options->target];
+	error = lf_lun_take_locked(adapter, options, &lu->lun);
 	if (error == LF_OK && !lf_lu_show_locked(adapter, lu)) {
 		error = LF_E_NO_MEMORY;
 		lf_list_each(link, after, &lu->itls)
@@ -228,8 +237,8 @@ enum lf_error lf_lu_add(struct lf_adapter *adapter, const struct lf_lu_options *
 	if (error == LF_E_BUSY)
 		lf_message_set(message, "LUN %u is taken: choose another with --lun, or none", options->lun);
 	else if (error == LF_E_INVALID)
-		lf_message_set(
-			message, "LUN %u is too high: the last one is %u", options->lun, LF_LUNS_MAX - 1);
+		lf_message_set(message, "LUN %u is too high: the last one is %u", options->lun,
+			adapter->lun_count - 1);
 	else
 		lf_message_set(message, "no %s for another device: disconnect one",
 			error == LF_E_NO_MEMORY ? "memory" : "address");

@@ -23,7 +23,7 @@ struct lf_itl *lf_itl_find(struct lf_nexus *nexus, uint64_t lun)
 {
 	uint32_t number = lf_lun_decode(lun);
 
-	if (number == LF_LUN_ANY)
+	if (number >= nexus->adapter->lun_count) /* LF_LUN_ANY is, too */
 		return &nexus->absent;
 	struct lf_itl **chunk = nexus->chunks[number / LF_LUN_CHUNK];
 	struct lf_itl *itl = chunk == NULL ? NULL : chunk[number % LF_LUN_CHUNK];
@@ -93,7 +93,7 @@ static void lf_nexus_free_locked(struct lf_nexus *nexus)
 {
 	lf_list_each(link, after, &nexus->itls)
 		lf_itl_free_locked(lf_container(link, struct lf_itl, nexus_link));
-	for (uint32_t i = 0; i < lf_count_of(nexus->chunks); i++)
+	for (uint32_t i = 0; i < lf_chunk_count(nexus->adapter); i++)
 		lf_free(nexus->chunks[i]);
 	lf_free(nexus);
 }
@@ -106,7 +106,8 @@ static void lf_nexus_text(char *to, size_t size, const char *from)
 
 struct lf_nexus *lf_nexus_open(struct lf_adapter *adapter, const struct lf_nexus_options *options)
 {
-	struct lf_nexus *nexus = lf_alloc(sizeof(*nexus));
+	struct lf_nexus *nexus =
+		lf_alloc(sizeof(*nexus) + lf_chunk_count(adapter) * sizeof(nexus->chunks[0]));
 
 	if (nexus == NULL)
 		return NULL;

@@ -75,7 +75,7 @@ void lf_report_luns(struct lf_lu *lu, struct lf_request *request)
 	}
 	if (select != WELL_KNOWN) { /* there are none */
 		lf_ua_clear_all(request->nexus, LF_UA_REPORTED_LUNS_CHANGED);
-		for (uint32_t lun = 0; lun < LF_LUNS_MAX; lun++) {
+		for (uint32_t lun = 0; lun < request->nexus->adapter->lun_count; lun++) {
 			if (lun % LF_LUN_CHUNK == 0)
 				luns_of_chunk(request, lun / LF_LUN_CHUNK, bits);
 			if (!(bits[lun % LF_LUN_CHUNK / 32] & 1u << lun % 32))
