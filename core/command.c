@@ -260,6 +260,7 @@ static bool set_data(struct lf_lu *lu, struct lf_request *request, uint64_t leng
 	}
 	request->direction = wanted == 0 ? LF_DIRECTION_NONE : direction;
 	request->data_wanted = wanted;
+	request->data_is_medium = (command->flags & LF_CMD_MEDIUM) != 0;
 	return true;
 }
 

@@ -39,7 +39,9 @@ struct lf_request {
 	uint64_t tag;            /* unique among what the nexus has in flight on the unit */
 	uint8_t cdb[LF_CDB_MAX]; /* as many bytes as came; the core never reads beyond cdb_length */
 	uint8_t cdb_length;
-	uint8_t task_attribute;              /* enum lf_task_attribute */
+	uint8_t task_attribute; /* enum lf_task_attribute */
+	/* The edge's own, for no initiator: it meets no unit attention, which stays for who is to be told. */
+	bool no_attention;
 	enum lf_direction offered_direction; /* what the transport said would move, and how much at most: */
 	uint64_t offered_length;             /* for commands that must be refused when these do not match */
 	/*

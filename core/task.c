@@ -27,7 +27,8 @@ static bool lf_begin_slow(struct lf_request *request)
 		lf_sense_set(request, LF_SENSE(0x5, 0x24, 0x00));
 		return false;
 	}
-	bool told = request->command == NULL || !(request->command->flags & LF_CMD_NO_ATTENTION);
+	bool told = !request->no_attention &&
+		    (request->command == NULL || !(request->command->flags & LF_CMD_NO_ATTENTION));
 	if (told && lf_ua_take_of(task->itl, LF_UA_RESETS, &ua)) {
 		lf_sense_unit_attention(request, ua);
 		return false;
@@ -140,6 +141,7 @@ bool lf_begin(struct lf_request *request)
 	request->data_moved = 0;
 	request->direction = LF_DIRECTION_NONE;
 	request->data_wanted = 0;
+	request->data_is_medium = false;
 	request->data_length = 0;
 	request->data_spoiled = false;
 	request->step = 0;
