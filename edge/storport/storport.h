@@ -9,6 +9,8 @@
 #include "core/adapter.h"
 #include "platform/nt.h"
 
+#define LF_STORPORT_LUNS 255u /* of a target: the most that Storport has addresses for */
+
 struct lf_storport; /* one adapter: it lives in its device extension */
 
 /* What the driver puts behind the edge. */
@@ -29,11 +31,16 @@ struct lf_storport_backend {
 	void (*service_stop)(void *context);
 	/* The machine goes to sleep, PASSIVE_LEVEL: what was written is made stable. */
 	void (*sleep)(void *context);
+	/* The device interface by which programs find the adapter: its class. */
+	GUID interface_class;
 };
 
 /* DriverEntry's work: registers with Storport as a virtual miniport. Once. */
 NTSTATUS lf_storport_register(
 	DRIVER_OBJECT *driver, UNICODE_STRING *registry_path, const struct lf_storport_backend *backend);
+
+/* How many targets there are: a parameter of the service says. */
+uint32_t lf_storport_target_count(const struct lf_storport *storport);
 
 /* A service IRP is done: Irp->IoStatus is set. Any thread, PASSIVE_LEVEL. */
 void lf_storport_complete(struct lf_storport *storport, IRP *irp);
