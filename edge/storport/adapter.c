@@ -179,7 +179,7 @@ VOID lf_free_adapter_resources(PVOID extension)
 	lf_units_stop(storport);
 	storport->backend->stop(storport->context);
 	lf_resets_destroy(storport);
-	while (InterlockedCompareExchange(&storport->inside, 0, 0) != 0)
+	while (InterlockedExchangeAdd(&storport->inside, 0) != 0)
 		lf_storport_pause();
 	destroy_adapter(storport);
 	lf_units_destroy(storport);

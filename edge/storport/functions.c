@@ -12,7 +12,7 @@ static struct lf_srb *enter(struct lf_storport *storport, const struct lf_view *
 		return NULL;
 	}
 	if (view->path == 0)
-		admission = lf_unit_enter(storport, view->target, view->lun, false);
+		admission = lf_unit_enter(storport, view->target, view->lun, LF_ASKER_DEVICE);
 	if (admission == LF_ADMITTED) {
 		struct lf_srb *own = lf_srb_prepare(storport, view);
 		own->counted = true;

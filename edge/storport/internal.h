@@ -38,7 +38,7 @@ struct lf_unit {
 	struct lf_departure *departure; /* whoever waits for it to be gone */
 	uint32_t outstanding;           /* SRBs that were let in and have not been completed */
 	uint8_t state;                  /* enum lf_unit_state */
-	bool held; /* Storport has asked for it, and has not said since that its device was removed */
+	bool held; /* a device of it was started, and not removed since: it may have more to write */
 };
 
 struct lf_bus_target {
@@ -205,8 +205,15 @@ enum lf_admission {
 	LF_NO_LUN,
 	LF_NO_TARGET,
 };
-/* lists: what is asked is who there is on the target. */
-enum lf_admission lf_unit_enter(struct lf_storport *storport, uint32_t target, uint32_t lun, bool lists);
+/* What an SRB tells of who sends it. */
+enum lf_asker {
+	LF_ASKER_DEVICE,     /* a device of the unit: it is held */
+	LF_ASKER_SCAN,       /* perhaps whoever looks who is there */
+	LF_ASKER_SCAN_TARGET /* likewise, of all units of the target */
+};
+
+enum lf_admission lf_unit_enter(
+	struct lf_storport *storport, uint32_t target, uint32_t lun, enum lf_asker asker);
 void lf_unit_leave(struct lf_storport *storport, uint32_t target, uint32_t lun);
 /* Storport has a device of it now, or has not any more. */
 void lf_unit_hold(struct lf_storport *storport, uint32_t target, uint32_t lun);

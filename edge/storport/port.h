@@ -290,6 +290,7 @@ typedef struct _SCSI_PNP_REQUEST_BLOCK {
 /* In the order of their data, which differs where RawDeviceOK came in. */
 typedef struct _STOR_DEVICE_CAPABILITIES {
 	USHORT Version;
+	USHORT Apart; /* where Windows compilers begin the bits; others would before */
 	ULONG DeviceD1 : 1;
 	ULONG DeviceD2 : 1;
 	ULONG LockSupported : 1;

@@ -5,6 +5,7 @@
  */
 #include "edge/storport/internal.h"
 
+#define LF_OPCODE_INQUIRY     0x12
 #define LF_OPCODE_REPORT_LUNS 0xa0
 
 /* The well known logical unit of REPORT LUNS (SAM-5 4.7.7.5): there is none of ours at such an address. */
@@ -220,6 +221,17 @@ static bool is_sane(const struct lf_view *view)
 	       view->cdb_length <= LF_CDB_MAX && view->data_length <= LF_STORPORT_TRANSFER_BYTES;
 }
 
+/*
+ * A scan of the bus has no device yet, and makes none of a unit that is gone before it ends: nobody would
+ * ever say that it was removed.
+ */
+static enum lf_asker asker_of(const struct lf_view *view)
+{
+	return view->cdb[0] == LF_OPCODE_REPORT_LUNS ? LF_ASKER_SCAN_TARGET
+	       : view->cdb[0] == LF_OPCODE_INQUIRY   ? LF_ASKER_SCAN
+						     : LF_ASKER_DEVICE;
+}
+
 static void execute(struct lf_storport *storport, const struct lf_view *view)
 {
 	if (!is_sane(view)) {
@@ -230,8 +242,7 @@ static void execute(struct lf_storport *storport, const struct lf_view *view)
 		lf_srb_refuse(storport, view, SRB_STATUS_NO_DEVICE);
 		return;
 	}
-	bool lists = view->cdb[0] == LF_OPCODE_REPORT_LUNS;
-	enum lf_admission admission = lf_unit_enter(storport, view->target, view->lun, lists);
+	enum lf_admission admission = lf_unit_enter(storport, view->target, view->lun, asker_of(view));
 	if (admission == LF_NO_LUN || admission == LF_NO_TARGET) {
 		lf_srb_refuse(storport, view, lf_admission_status(admission));
 		return;

@@ -82,17 +82,17 @@ static void tell(struct lf_link *gone)
 /* ---- SRBs come and go ---- */
 
 static enum lf_admission admit_locked(
-	struct lf_bus_target *target, uint32_t lun, bool lists, struct lf_link *gone)
+	struct lf_bus_target *target, uint32_t lun, enum lf_asker asker, struct lf_link *gone)
 {
 	struct lf_unit *unit = lun < LF_STORPORT_LUNS ? &target->units[lun] : NULL;
 
-	if (target->missing > 0 && (lists || target->present == 0))
+	if (target->missing > 0 && (asker == LF_ASKER_SCAN_TARGET || target->present == 0))
 		report_all_locked(target, gone);
 	else if (unit != NULL)
 		report_locked(target, unit, gone);
 	if (unit != NULL && unit->state == LF_UNIT_PRESENT) {
 		unit->outstanding++;
-		unit->held = true;
+		unit->held = unit->held || asker == LF_ASKER_DEVICE;
 		return LF_ADMITTED;
 	}
 	if (target->present == 0)
@@ -100,7 +100,8 @@ static enum lf_admission admit_locked(
 	return lun == 0 ? LF_ADMITTED_AS_TARGET : LF_NO_LUN;
 }
 
-enum lf_admission lf_unit_enter(struct lf_storport *storport, uint32_t target, uint32_t lun, bool lists)
+enum lf_admission lf_unit_enter(
+	struct lf_storport *storport, uint32_t target, uint32_t lun, enum lf_asker asker)
 {
 	struct lf_link gone;
 
@@ -108,7 +109,7 @@ enum lf_admission lf_unit_enter(struct lf_storport *storport, uint32_t target, u
 		return LF_NO_TARGET;
 	lf_list_init(&gone);
 	lf_lock(&storport->targets[target].lock);
-	enum lf_admission admission = admit_locked(&storport->targets[target], lun, lists, &gone);
+	enum lf_admission admission = admit_locked(&storport->targets[target], lun, asker, &gone);
 	lf_unlock(&storport->targets[target].lock);
 	tell(&gone);
 	return admission;
@@ -156,7 +157,10 @@ void lf_unit_hold(struct lf_storport *storport, uint32_t target, uint32_t lun)
 	lf_unlock(&storport->targets[target].lock);
 }
 
-/* Of one that is missing it says, too, that Storport knows: that is why the device was removed. */
+/*
+ * Of one that is missing it says, too, that Storport knows: that is why the device goes. By surprise it only
+ * begins to go: whoever has it open holds it until the removal that follows.
+ */
 void lf_unit_release(struct lf_storport *storport, uint32_t target, uint32_t lun, bool surprise)
 {
 	struct lf_unit *unit = unit_at(storport, target, lun);
@@ -167,7 +171,7 @@ void lf_unit_release(struct lf_storport *storport, uint32_t target, uint32_t lun
 	lf_trace_storport_pnp_released(target, lun, surprise, 0);
 	lf_list_init(&gone);
 	lf_lock(&storport->targets[target].lock);
-	unit->held = false;
+	unit->held = unit->held && surprise;
 	report_locked(&storport->targets[target], unit, &gone);
 	settle_locked(&storport->targets[target], unit, &gone);
 	lf_unlock(&storport->targets[target].lock);
