@@ -42,6 +42,7 @@ static void configure(const struct lf_storport *storport, PORT_CONFIGURATION_INF
 	config->MapBuffers = STOR_MAP_NON_READ_WRITE_BUFFERS;
 	config->CachesData = TRUE; /* FLUSH and SHUTDOWN are for us */
 	config->ResetTargetSupported = TRUE;
+	config->SrbType = SRB_TYPE_STORAGE_REQUEST_BLOCK; /* else 255 is the most of a unit */
 	config->WmiDataProvider = FALSE;
 	config->SynchronizationModel = StorSynchronizeFullDuplex;
 	config->Dma64BitAddresses = SCSI_DMA64_MINIPORT_FULL64BIT_SUPPORTED; /* else 1000 is the most: */
