@@ -12,6 +12,9 @@
 #define LF_NT_TAG       0x5346464c /* "LFFS" in a pool listing: all of ours */
 #define LF_NT_BUG_CHECK 0x4c554e47 /* "LUNG": see lf_panic */
 
+/* MdlMappingNoExecute, which mingw-w64 does not have: HVCI wants no mapping that could be run. */
+#define LF_NT_MAP_NO_EXECUTE 0x40000000u
+
 /* PsThreadType, IoFileObjectType: mingw-w64 imports such a variable by its value, the WDK by its address. */
 #if defined(__MINGW32__)
 #define LF_NT_OBJECT_TYPE(variable) ((POBJECT_TYPE)(void *)(variable))
@@ -19,10 +22,10 @@
 #define LF_NT_OBJECT_TYPE(variable) (*(variable))
 #endif
 
-/* The kernel's time for a wait of that length: in 100 ns, negative; rounded up. */
+/* The kernel's time for a wait of that length: in 100 ns, negative; never shorter. */
 static inline int64_t lf_nt_relative(uint64_t length_ns)
 {
-	return -(int64_t)((length_ns + 99) / 100);
+	return -(int64_t)(length_ns / 100 + 1);
 }
 
 enum lf_error lf_error_from_status(NTSTATUS status);
@@ -56,7 +59,7 @@ struct lf_nt_thread {
 
 enum lf_error lf_nt_thread_start(struct lf_nt_thread *thread);
 void lf_nt_thread_join(struct lf_nt_thread *thread);
-/* False: it runs still, and was not joined. */
+/* False: it runs still, and was not joined. UINT64_MAX: without end. */
 bool lf_nt_thread_join_within(struct lf_nt_thread *thread, uint64_t timeout_ns);
 
 /*

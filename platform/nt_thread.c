@@ -45,7 +45,7 @@ bool lf_nt_thread_join_within(struct lf_nt_thread *thread, uint64_t timeout_ns)
 {
 	LARGE_INTEGER timeout = {.QuadPart = lf_nt_relative(timeout_ns)};
 
-	return join(thread, &timeout);
+	return join(thread, timeout_ns == UINT64_MAX ? NULL : &timeout);
 }
 
 void lf_nt_thread_join(struct lf_nt_thread *thread)
