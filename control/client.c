@@ -14,21 +14,26 @@
 #define NS_IN_MS  UINT64_C(1000000)
 #define CONNECT_S 30
 
+static int socket_of(const struct lf_client *client)
+{
+	return (int)client->handle;
+}
+
 enum lf_error lf_client_open(const char *path, struct lf_client *client, struct lf_message *message)
 {
 	struct timeval patience = {.tv_sec = CONNECT_S};
 	struct sockaddr_un address;
 	enum lf_error error;
 
-	client->fd = -1;
+	client->handle = LF_HANDLE_NONE;
 	error = lf_control_socket_address(path, false, &address, message);
 	if (error != LF_OK)
 		return error;
-	client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	client->handle = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	/* A daemon that hangs accepts nobody: once its backlog is full, connecting would wait for ever. */
-	if (client->fd >= 0 &&
-		setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-		connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	if (client->handle != LF_HANDLE_NONE &&
+		setsockopt(socket_of(client), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+		connect(socket_of(client), (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return LF_OK;
 	error = lf_error_from_errno(errno);
 	if (errno == ECONNREFUSED || errno == EPROTOTYPE)
@@ -51,13 +56,13 @@ enum lf_error lf_client_open(const char *path, struct lf_client *client, struct 
 
 void lf_client_close(struct lf_client *client)
 {
-	if (client->fd >= 0)
-		close(client->fd);
-	client->fd = -1;
+	if (client->handle != LF_HANDLE_NONE)
+		close(socket_of(client));
+	client->handle = LF_HANDLE_NONE;
 }
 
 void lf_client_send(struct lf_client *client, union lf_control_request *request,
-	const int handles[LF_CONTROL_HANDLES_MAX])
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	uint8_t bytes[sizeof(*request)];
 	union {
@@ -66,11 +71,12 @@ void lf_client_send(struct lf_client *client, union lf_control_request *request,
 	} control;
 	struct iovec part = {bytes, lf_control_encode_request(request, bytes, sizeof(bytes))};
 	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+	int descriptors[LF_CONTROL_HANDLES_MAX];
 	uint32_t count = 0;
 	ssize_t sent;
 
-	while (handles && count < LF_CONTROL_HANDLES_MAX && handles[count] >= 0)
-		count++;
+	for (; handles && count < LF_CONTROL_HANDLES_MAX && handles[count] != LF_HANDLE_NONE; count++)
+		descriptors[count] = (int)handles[count];
 	memset(&control, 0, sizeof(control));
 	if (count > 0) {
 		header.msg_control = control.bytes;
@@ -78,10 +84,10 @@ void lf_client_send(struct lf_client *client, union lf_control_request *request,
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
 		control.align.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.align), handles, count * sizeof(int));
+		memcpy(CMSG_DATA(&control.align), descriptors, count * sizeof(int));
 	}
 	do {
-		sent = sendmsg(client->fd, &header, MSG_NOSIGNAL);
+		sent = sendmsg(socket_of(client), &header, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 }
 
@@ -91,17 +97,17 @@ void lf_client_send(struct lf_client *client, union lf_control_request *request,
  */
 static ssize_t take_reply(struct lf_client *client)
 {
-	ssize_t got = recv(client->fd, client->reply, sizeof(client->reply), 0);
+	ssize_t got = recv(socket_of(client), client->reply, sizeof(client->reply), 0);
 
 	if (got < 0 && errno == ECONNRESET)
-		got = recv(client->fd, client->reply, sizeof(client->reply), MSG_DONTWAIT);
+		got = recv(socket_of(client), client->reply, sizeof(client->reply), MSG_DONTWAIT);
 	return got;
 }
 
 /* Waits for the reply until the deadline; its length, 0 at the end, -1 with errno. */
 static ssize_t receive_reply(struct lf_client *client, uint64_t deadline_ns)
 {
-	struct pollfd ready = {.fd = client->fd, .events = POLLIN};
+	struct pollfd ready = {.fd = socket_of(client), .events = POLLIN};
 	uint64_t now_ns;
 	int count;
 

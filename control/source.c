@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* source.c: opening and creating images as the one who asks, and reading sizes as people write them. */
+/* source.c: opening and creating images as the one who asks. Linux. */
 #include "control/source.h"
 #include "platform/linux.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,45 +99,54 @@ static enum lf_error check_path(const char *path, struct lf_message *message)
 	return LF_E_INVALID;
 }
 
-enum lf_error lf_control_source_open(
-	const char *image, bool read_only, struct lf_control_source *source, struct lf_message *message)
+_Static_assert(LF_CONTROL_PATH_CAPACITY >= PATH_MAX, "realpath writes up to PATH_MAX bytes");
+
+/* Opens what source->path names. */
+static enum lf_error open_path(struct lf_control_source *source, bool read_only, struct lf_message *message)
 {
 	struct stat facts;
 	enum lf_error error;
-
-	source->fd = -1;
-	source->created = false;
-	if (!realpath(image, source->path))
-		return open_failed(image, read_only, errno, message);
-	error = check_path(source->path, message);
-	if (error != LF_OK)
-		return error;
 	/* O_NONBLOCK: a FIFO must not hold us; it means nothing to files and block devices. */
-	source->fd = open(source->path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (source->fd < 0)
+	int fd = open(source->path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
 		return open_failed(source->path, read_only, errno, message);
-	if (fstat(source->fd, &facts) != 0 || fcntl(source->fd, F_SETFL, 0) != 0) {
+	if (fstat(fd, &facts) != 0 || fcntl(fd, F_SETFL, 0) != 0) {
 		error = open_failed(source->path, true, errno, message);
 		if (error == LF_OK)
 			error = LF_E_IO;
 	} else {
 		error = check_kind(&facts, message);
 	}
-	if (error != LF_OK) {
-		close(source->fd);
-		source->fd = -1;
-	}
+	if (error == LF_OK)
+		source->handle = fd;
+	else
+		close(fd);
 	return error;
+}
+
+enum lf_error lf_control_source_open(
+	const char *image, bool read_only, struct lf_control_source *source, struct lf_message *message)
+{
+	enum lf_error error;
+
+	source->handle = LF_HANDLE_NONE;
+	source->created = false;
+	if (!realpath(image, source->path))
+		return open_failed(image, read_only, errno, message);
+	error = check_path(source->path, message);
+	return error == LF_OK ? open_path(source, read_only, message) : error;
 }
 
 enum lf_error lf_control_source_create(
 	const char *image, uint64_t size_bytes, struct lf_control_source *source, struct lf_message *message)
 {
-	int error = 0;
+	int error = 0, fd;
 
 	source->created = false;
-	source->fd = open(image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
-	if (source->fd < 0) {
+	source->handle = LF_HANDLE_NONE;
+	fd = open(image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0) {
 		if (errno == EEXIST) {
 			lf_message_set(
 				message, "it exists already: connect it without --create, or name another");
@@ -147,15 +156,15 @@ enum lf_error lf_control_source_create(
 		lf_message_set(message, "it cannot be created: %s", cause_of(error));
 		return lf_error_from_errno(error);
 	}
-	source->created = true;
-	if (ftruncate(source->fd, (off_t)size_bytes) != 0 || !realpath(image, source->path))
+	if (ftruncate(fd, (off_t)size_bytes) != 0 || !realpath(image, source->path))
 		error = errno;
-	if (error == 0 && check_path(source->path, message) == LF_OK)
+	if (error == 0 && check_path(source->path, message) == LF_OK) {
+		source->handle = fd;
+		source->created = true;
 		return LF_OK;
-	close(source->fd);
-	source->fd = -1;
+	}
+	close(fd);
 	unlink(image);
-	source->created = false;
 	if (error == 0)
 		return LF_E_INVALID;
 	lf_message_set(message, "it cannot be given %llu bytes: %s", (unsigned long long)size_bytes,
@@ -163,51 +172,19 @@ enum lf_error lf_control_source_create(
 	return lf_error_from_errno(error);
 }
 
-bool lf_control_parse_number(const char *text, uint64_t most, uint64_t *number)
+void lf_control_source_close(struct lf_control_source *source)
 {
-	uint64_t value = 0;
-
-	if (*text == '\0')
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9' || value > (UINT64_MAX - 9) / 10)
-			return false;
-		value = value * 10 + (uint64_t)(*text - '0');
-	}
-	*number = value;
-	return value <= most;
+	if (source->handle != LF_HANDLE_NONE)
+		close((int)source->handle);
+	source->handle = LF_HANDLE_NONE;
 }
 
-bool lf_control_parse_size(const char *text, uint64_t *size_bytes)
+void lf_control_source_remove(const struct lf_control_source *source)
 {
-	static const char units[] = "KMGTPE";
-	size_t digits = strspn(text, "0123456789");
-	char number[24];
-	const char *unit = text + digits;
-	uint64_t base = 1024, value;
-	const char *found;
+	unlink(source->path);
+}
 
-	if (digits == 0 || digits >= sizeof(number))
-		return false;
-	memcpy(number, text, digits);
-	number[digits] = '\0';
-	if (!lf_control_parse_number(number, INT64_MAX, &value))
-		return false;
-	if (*unit != '\0' && strcmp(unit, "B") != 0) {
-		char letter = *unit >= 'a' && *unit <= 'z' ? (char)(*unit - 'a' + 'A') : *unit;
-		found = memchr(units, letter, sizeof(units) - 1);
-		if (!found)
-			return false;
-		if (strcmp(unit + 1, "B") == 0)
-			base = 1000;
-		else if (unit[1] != '\0' && strcmp(unit + 1, "iB") != 0)
-			return false;
-		for (const char *at = units; at <= found; at++) {
-			if (value > (uint64_t)INT64_MAX / base)
-				return false;
-			value *= base;
-		}
-	}
-	*size_bytes = value;
-	return true;
+bool lf_control_source_path(const char *typed, char path[LF_CONTROL_PATH_CAPACITY])
+{
+	return realpath(typed, path) != NULL;
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* source.h: opening an image with the rights of the one who asks; sizes as people write them. */
+/*
+ * source.h: an image as the one who asks has it: on Linux he opens it himself (source.c), on Windows the
+ * driver does so for him, and what is found here is its path (source_nt.c).
+ */
 #ifndef LF_CONTROL_SOURCE_H
 #define LF_CONTROL_SOURCE_H
 
 #include "control/codec.h"
-#include "core/io.h"
-
-#include <limits.h>
+#include "control/size.h"
 
 struct lf_control_source {
-	char path[PATH_MAX]; /* absolute, without symbolic links */
-	int fd;
-	bool created; /* by this call: who fails later removes it again */
+	char path[LF_CONTROL_PATH_CAPACITY]; /* absolute; on Linux without symbolic links */
+	lf_handle handle;                    /* LF_HANDLE_NONE where the driver opens it */
+	bool created;                        /* by this call: who fails later removes it again */
 };
 
-/* message is "cause: remedy". The descriptor is the caller's, close-on-exec. */
+/* message is "cause: remedy". The handle is the caller's, and no child process has it. */
 enum lf_error lf_control_source_open(
 	const char *image, bool read_only, struct lf_control_source *source, struct lf_message *message);
 
@@ -22,13 +23,12 @@ enum lf_error lf_control_source_open(
 enum lf_error lf_control_source_create(
 	const char *image, uint64_t size_bytes, struct lf_control_source *source, struct lf_message *message);
 
-/*
- * "512", "20G", "8EiB", "1MB": a whole number and a unit, a power of 1024, or of 1000 when it ends in B
- * without an i, as truncate has it. False: no size, or more than 2^63-1.
- */
-bool lf_control_parse_size(const char *text, uint64_t *size_bytes);
+/* Lets go of what was opened. */
+void lf_control_source_close(struct lf_control_source *source);
+/* Takes what was created away again. */
+void lf_control_source_remove(const struct lf_control_source *source);
 
-/* Decimal digits only; false when it is none or above most. */
-bool lf_control_parse_number(const char *text, uint64_t most, uint64_t *number);
+/* What somebody typed as a path like that of a source; false: it is none, or there is nothing. */
+bool lf_control_source_path(const char *typed, char path[LF_CONTROL_PATH_CAPACITY]);
 
 #endif

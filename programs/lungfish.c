@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish.c: the command: finds the verb, reports what goes wrong, talks to the adapter. */
 #include "programs/lungfish.h"
+#include "programs/os.h"
 #include "programs/version.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,8 +185,8 @@ int lf_session_wait(const struct lf_command_line *line, struct lf_client *client
 }
 
 int lf_session_call(const struct lf_command_line *line, struct lf_client *client, const char *object,
-	union lf_control_request *request, const int handles[LF_CONTROL_HANDLES_MAX], uint32_t timeout_ms,
-	union lf_control_reply *reply)
+	union lf_control_request *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
+	uint32_t timeout_ms, union lf_control_reply *reply)
 {
 	lf_client_send(client, request, handles);
 	return lf_session_wait(
@@ -197,12 +195,12 @@ int lf_session_call(const struct lf_command_line *line, struct lf_client *client
 
 int lf_fill_id(const struct lf_command_line *line, const char *typed, struct lf_control_select *select)
 {
-	char path[PATH_MAX];
+	char path[LF_CONTROL_PATH_CAPACITY];
 
 	if (*typed == '\0' || !lf_control_set_text(&select->id, typed))
 		return lf_report(line, typed, "no such device: lungfish list shows those that are connected",
 			LF_EXIT_NOT_FOUND);
-	if (realpath(typed, path) && !lf_control_set_text(&select->path, path))
+	if (lf_control_source_path(typed, path) && !lf_control_set_text(&select->path, path))
 		lf_control_set_text(&select->path, "");
 	return LF_EXIT_DONE;
 }
@@ -248,8 +246,7 @@ int main(int argc, char **argv)
 	struct lf_command_line line;
 	int status;
 
-	/* A reader that goes away shows as an error of the write. */
-	signal(SIGPIPE, SIG_IGN);
+	lf_os_start(&argc, &argv);
 	status = lf_table_parse(argc, argv, &line);
 	if (status != LF_EXIT_DONE)
 		return line.verb && strcmp(line.verb->name, "run") == 0 ? LF_EXIT_RUN_FAILED : status;

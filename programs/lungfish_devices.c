@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_devices.c: connect, disconnect, list and show. */
-#include "control/state.h"
 #include "programs/lungfish.h"
+#include "programs/os.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEPARTURE_MS       10000
 #define DEPARTURES_AT_ONCE 16
@@ -39,30 +38,13 @@ static enum lf_error open_image(const struct lf_command_line *line, const char *
 	bool read_only = line->connect.type != 0 || (line->connect.flags & LF_CONTROL_READ_ONLY) != 0;
 
 	source->path[0] = '\0';
-	source->fd = -1;
+	source->handle = LF_HANDLE_NONE;
 	source->created = false;
 	if (!image)
 		return LF_OK;
 	if (line->create_bytes)
 		return lf_control_source_create(image, line->create_bytes, source, message);
 	return lf_control_source_open(image, read_only, source, message);
-}
-
-/* The file for what a disk saves; -1 when there is none: that is no reason not to connect. */
-static int open_state(
-	const struct lf_command_line *line, const char *image, const struct lf_control_source *source)
-{
-	bool drive = line->connect.type != 0 || (line->connect.flags & LF_CONTROL_REMOVABLE) != 0;
-	struct lf_message message = {""};
-	int fd = -1;
-
-	if (drive || line->no_state || source->fd < 0)
-		return -1;
-	if (lf_control_state_open(source->path, line->connect.serial.bytes, &fd, &message) == LF_OK)
-		return fd;
-	lf_warn(line, image, "no state file, so reservations and saved mode pages end with the adapter",
-		message.text);
-	return -1;
 }
 
 int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
@@ -72,7 +54,7 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	struct lf_control_source source;
 	union lf_control_reply reply;
 	struct lf_message message = {""};
-	int handles[LF_CONTROL_HANDLES_MAX] = {-1, -1};
+	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
 	enum lf_error error;
 	int status;
 
@@ -82,19 +64,17 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	error = open_image(line, image, &source, &message);
 	if (error != LF_OK)
 		return lf_report(line, image, message.text, lf_exit_of_error(error));
-	handles[0] = source.fd;
-	handles[1] = open_state(line, image, &source);
+	handles[0] = source.handle;
+	handles[1] = lf_os_open_state(line, image, &source);
 	request.header.command = LF_CONTROL_CONNECT;
 	lf_control_set_text(&request.connect.path, source.path);
 	status = lf_session_call(line, client, image, &request, handles, CALL_MS, &reply);
-	for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
-		if (handles[i] >= 0)
-			close(handles[i]);
-	}
+	lf_control_source_close(&source);
+	lf_os_close_state(handles[1]);
 	if (status != LF_EXIT_DONE) {
 		/* Without an answer it may be a disk by now, and somebody's data in it. */
 		if (source.created && status != LF_EXIT_TIMED_OUT && status != LF_EXIT_NO_ADAPTER)
-			unlink(source.path);
+			lf_control_source_remove(&source);
 		return status;
 	}
 	*device = reply.one.device;
@@ -182,6 +162,13 @@ static int departure_begin(const struct lf_command_line *line, const char *id, s
 	departure->client = lf_session_open(line, &status);
 	if (!departure->client)
 		return status;
+	if (!line->force)
+		status = lf_os_release(line, departure->client, id);
+	if (status != LF_EXIT_DONE) {
+		lf_session_close(departure->client);
+		departure->client = NULL;
+		return status;
+	}
 	departure->request.header.command = LF_CONTROL_DISCONNECT;
 	departure->request.select.flags = line->force ? LF_CONTROL_FORCE : 0;
 	departure->request.select.timeout_ms = DEPARTURE_MS;

@@ -3,14 +3,13 @@
 #include "programs/lungfish.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define CHANGE_MS 10000 /* how long the adapter waits for what is in flight */
 
 static int change(const struct lf_command_line *line, const char *object, union lf_control_request *request,
-	int fd, struct lf_control_device *device)
+	lf_handle handle, struct lf_control_device *device)
 {
-	const int handles[LF_CONTROL_HANDLES_MAX] = {fd, -1};
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {handle, LF_HANDLE_NONE};
 	union lf_control_reply reply;
 	struct lf_client *client;
 	int status;
@@ -63,8 +62,8 @@ int lf_verb_insert(const struct lf_command_line *line)
 	memcpy(&request.insert.id, &select.id, sizeof(select.id));
 	memcpy(&request.insert.path, &select.path, sizeof(select.path));
 	lf_control_set_text(&request.insert.image, source.path);
-	status = change(line, image, &request, source.fd, &device);
-	close(source.fd);
+	status = change(line, image, &request, source.handle, &device);
+	lf_control_source_close(&source);
 	return lf_output_end(line, status);
 }
 
@@ -79,7 +78,7 @@ int lf_verb_eject(const struct lf_command_line *line)
 	request.header.command = LF_CONTROL_EJECT;
 	request.select.flags = line->force ? LF_CONTROL_FORCE : 0;
 	request.select.timeout_ms = CHANGE_MS;
-	return lf_output_end(line, change(line, line->operands[0], &request, -1, &device));
+	return lf_output_end(line, change(line, line->operands[0], &request, LF_HANDLE_NONE, &device));
 }
 
 int lf_verb_resize(const struct lf_command_line *line)
@@ -104,7 +103,7 @@ int lf_verb_resize(const struct lf_command_line *line)
 	request.resize.size_bytes = size_bytes;
 	memcpy(&request.resize.id, &select.id, sizeof(select.id));
 	memcpy(&request.resize.path, &select.path, sizeof(select.path));
-	status = change(line, id, &request, -1, &device);
+	status = change(line, id, &request, LF_HANDLE_NONE, &device);
 	if (status == LF_EXIT_DONE && !line->json) {
 		lf_format_size(line, device.block_count * device.block_size, text, sizeof(text));
 		printf("%s\n", text);

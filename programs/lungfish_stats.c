@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_stats.c: stats: a device's counters, by the second when asked, and how long its commands took. */
 #include "programs/lungfish.h"
+#include "programs/os.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NS_IN_S UINT64_C(1000000000)
 #define BUCKETS 24 /* of latencies */
@@ -315,7 +315,7 @@ static int watch_all(const struct lf_command_line *line, struct lf_client *clien
 		forget(watch, watch->before);
 		memcpy(watch->before, watch->now, watch->count * sizeof(struct lf_sample *));
 		memset(watch->now, 0, watch->count * sizeof(struct lf_sample *));
-		sleep(line->interval_s);
+		lf_os_sleep(line->interval_s);
 		status = sample_all(line, client, watch, &tally);
 	}
 	return status == LF_EXIT_DONE ? lf_tally_exit(&tally) : status;

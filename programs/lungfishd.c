@@ -254,7 +254,7 @@ static bool connect_image(struct daemon *daemon, const char *image, enum lf_lu_t
 
 	if (lf_control_source_open(image, read_only, &source, &message) != LF_OK)
 		return fail(image, message.text);
-	handles[0] = source.fd;
+	handles[0] = source.handle;
 	if (disk && !daemon->options.no_state &&
 		lf_control_state_open(source.path, "", &state_fd, &message) != LF_OK)
 		lf_log(LF_LOG_WARNING,

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* os.h: what the command does otherwise on Linux (os_linux.c) than on Windows (os_nt.c). */
+#ifndef LF_PROGRAMS_OS_H
+#define LF_PROGRAMS_OS_H
+
+#include "programs/lungfish.h"
+
+/* First of all: argv becomes UTF-8, and so does what is printed. */
+void lf_os_start(int *argc, char ***argv);
+
+void lf_os_sleep(uint32_t seconds);
+
+/*
+ * The file for what a disk saves; LF_HANDLE_NONE when there is none: that is no reason not to connect. Closed
+ * by lf_os_close_state.
+ */
+lf_handle lf_os_open_state(
+	const struct lf_command_line *line, const char *image, const struct lf_control_source *source);
+void lf_os_close_state(lf_handle handle);
+
+/*
+ * Before a device goes: whoever uses it on this machine lets it go. LF_EXIT_DONE, or the exit status after a
+ * report that says who does not.
+ */
+int lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id);
+
+#endif
