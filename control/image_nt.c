@@ -5,90 +5,7 @@
  */
 #include "control/image_nt.h"
 
-/* ---- Names ---- */
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* What is behind the prefix, whose case does not matter; NULL: it does not begin so. */
-static const char *behind(const char *text, const char *prefix)
-{
-	for (; *prefix; text++, prefix++) {
-		if (lower(*text) != lower(*prefix))
-			return NULL;
-	}
-	return text;
-}
-
-/* What is behind the next separator; NULL: there is none, or nothing stands before it. */
-static const char *behind_component(const char *text)
-{
-	const char *at = text;
-
-	while (*at && *at != '\\')
-		at++;
-	return at > text && *at ? at + 1 : NULL;
-}
-
-/* The path from the root of its volume or share; NULL: it names no file on one. */
-static const char *below_root(const char *name)
-{
-	const char *rest = behind(name, "UNC\\");
-
-	if (rest) {
-		rest = behind_component(rest);
-		return rest ? behind_component(rest) : NULL;
-	}
-	if (behind(name, "Volume{"))
-		return behind_component(name);
-	if (lower(name[0]) >= 'a' && lower(name[0]) <= 'z' && name[1] == ':' && name[2] == '\\')
-		return name + 3;
-	return NULL;
-}
-
-/*
- * The kernel has no current directory, and "." and ".." are names to it: whoever asks has resolved them. A
- * colon would name a stream of a file.
- */
-static bool is_plain(const char *rest)
-{
-	while (*rest) {
-		size_t length = 0;
-		while (rest[length] && rest[length] != '\\') {
-			if (rest[length] == ':' || rest[length] == '/')
-				return false;
-			length++;
-		}
-		if (length == 0 || (length <= 2 && rest[0] == '.' && rest[length - 1] == '.'))
-			return false;
-		rest += length;
-		if (*rest == '\\' && *++rest == '\0')
-			return false;
-	}
-	return true;
-}
-
-static bool check_name(const char *path, struct lf_message *message)
-{
-	const char *name = behind(path, "\\??\\");
-	const char *rest = name ? below_root(name) : NULL;
-
-	if (!name)
-		lf_message_set(
-			message, "no absolute path: it begins with \\??\\ and a drive, UNC\\ or Volume{");
-	else if (!rest)
-		lf_message_set(message, "it is a device or a volume, or no path at all: name an image file");
-	else if (*rest == '\0')
-		lf_message_set(message, "it is a directory: name an image file");
-	else if (!is_plain(rest))
-		lf_message_set(
-			message, "no valid name: no part of it is empty, . or .., and none has : or /");
-	else
-		return true;
-	return false;
-}
+#include "control/path.h"
 
 /* ---- What went wrong ---- */
 
@@ -229,12 +146,15 @@ enum lf_control_status lf_image_open(const char *path, bool read_only, SECURITY_
 	/* No character takes more units of UTF-16 than bytes of UTF-8. */
 	ULONG room_bytes = (ULONG)(length * sizeof(WCHAR)), name_bytes = 0;
 	UNICODE_STRING name;
+	const char *problem = lf_path_problem(path);
 	HANDLE file = NULL;
 	NTSTATUS status;
 
 	*handle = LF_HANDLE_NONE;
-	if (!check_name(path, message))
+	if (problem) {
+		lf_message_set(message, "%s", problem);
 		return LF_CONTROL_INVALID;
+	}
 	name.Buffer = lf_alloc(room_bytes);
 	if (!name.Buffer) {
 		lf_message_set(message, "memory is short: try again");

@@ -110,8 +110,8 @@ void lf_talk(const struct lf_command_line *line, const char *format, ...) LF_PRI
 struct lf_client *lf_session_open(const struct lf_command_line *line, int *status);
 void lf_session_close(struct lf_client *client);
 int lf_session_call(const struct lf_command_line *line, struct lf_client *client, const char *object,
-	union lf_control_request *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX], uint32_t timeout_ms,
-	union lf_control_reply *reply);
+	union lf_control_request *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
+	uint32_t timeout_ms, union lf_control_reply *reply);
 /* Likewise, of a command that takes no more than the device. */
 int lf_session_select(const struct lf_command_line *line, struct lf_client *client,
 	enum lf_control_command command, const char *id, union lf_control_reply *reply);
