@@ -12,9 +12,8 @@ static const struct lf_port lf_storport_port = {.relative_id = 1, .protocol = 0x
 
 void lf_storport_pause(void)
 {
-	LARGE_INTEGER moment;
+	LARGE_INTEGER moment = {.QuadPart = lf_nt_relative(1000000)};
 
-	moment.QuadPart = -10000; /* a millisecond from now, in units of 100 ns */
 	(void)KeDelayExecutionThread(KernelMode, FALSE, &moment);
 }
 

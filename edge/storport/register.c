@@ -16,6 +16,7 @@ static VOID unload(DRIVER_OBJECT *driver)
 {
 	PDRIVER_UNLOAD storports = lf_registration.unload;
 
+	lf_registration.backend->unload();
 	forget();
 	if (storports != NULL)
 		storports(driver);

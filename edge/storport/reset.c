@@ -5,8 +5,8 @@
  */
 #include "edge/storport/internal.h"
 
-#define LF_RESET_LIMIT_NS   10000000000ull /* then the SRB fails, and Storport takes the next larger reset */
-#define LF_RESET_TICK_100NS 10000000       /* between looks at the clock while somebody waits */
+#define LF_RESET_LIMIT_NS 10000000000ull /* then the SRB fails, and Storport takes the next larger reset */
+#define LF_RESET_TICK_NS  1000000000ull  /* between looks at the clock while somebody waits */
 
 /* ---- One reset ---- */
 
@@ -45,11 +45,10 @@ static bool is_over(const struct lf_storport *storport, const struct lf_srb *wai
 	return true;
 }
 
-static void set_timer_locked(struct lf_resets *resets, LONGLONG after_100ns)
+static void set_timer_locked(struct lf_resets *resets, uint64_t after_ns)
 {
-	LARGE_INTEGER due;
+	LARGE_INTEGER due = {.QuadPart = lf_nt_relative(after_ns)};
 
-	due.QuadPart = -after_100ns; /* negative: from now on */
 	if (!resets->stopped)
 		(void)KeSetTimer(&resets->timer, due, &resets->dpc);
 }
@@ -81,7 +80,7 @@ static void reset_done(struct lf_tmf *tmf)
 	reset->ended = reset->started;
 	reset->running = false;
 	if (reset->wanted > reset->ended)
-		set_timer_locked(resets, 1);
+		set_timer_locked(resets, 0);
 	lf_list_each(link, after, &resets->waiters)
 	{
 		if (!is_over(storport, lf_container(link, struct lf_srb, link)))
@@ -126,7 +125,7 @@ static void take_late_locked(struct lf_resets *resets, struct lf_link *late)
 		lf_list_append(late, link);
 	}
 	if (!lf_list_empty(&resets->waiters))
-		set_timer_locked(resets, LF_RESET_TICK_100NS);
+		set_timer_locked(resets, LF_RESET_TICK_NS);
 }
 
 /* DISPATCH_LEVEL. */
@@ -158,7 +157,7 @@ static void wait_locked(struct lf_resets *resets, struct lf_srb *own, struct lf_
 	own->ticket = ticket;
 	own->due_ns = lf_time_ns() + LF_RESET_LIMIT_NS;
 	if (lf_list_empty(&resets->waiters))
-		set_timer_locked(resets, LF_RESET_TICK_100NS);
+		set_timer_locked(resets, LF_RESET_TICK_NS);
 	lf_list_append(&resets->waiters, &own->link);
 }
 

@@ -31,6 +31,8 @@ struct lf_storport_backend {
 	void (*service_stop)(void *context);
 	/* The machine goes to sleep, PASSIVE_LEVEL: what was written is made stable. */
 	void (*sleep)(void *context);
+	/* The driver is unloaded, PASSIVE_LEVEL: every adapter was stopped. */
+	void (*unload)(void);
 	/* The device interface by which programs find the adapter: its class. */
 	GUID interface_class;
 };

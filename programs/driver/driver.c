@@ -9,6 +9,7 @@
 #include "edge/storport/storport.h"
 #include "programs/version.h"
 #include "store/store.h"
+#include "trace/sink_nt.h"
 
 /* What is behind one adapter. */
 struct lf_driver {
@@ -83,6 +84,8 @@ static bool make_devices(struct lf_driver *driver, struct lf_adapter *adapter)
 		.resize = lf_store_file_resize,
 		.has_failed = lf_store_file_has_failed,
 		.watch = lf_store_file_watch,
+		.target_count = lf_storport_target_count(driver->storport),
+		.lun_count = LF_STORPORT_LUNS,
 		.edge = {.context = driver, .arrived = arrived, .depart = depart},
 	};
 	struct lf_handler_options handler = {
@@ -199,7 +202,12 @@ static void sleep(void *context)
 	lf_store_file_flush_all();
 }
 
-/* ---- DriverEntry ---- */
+/* ---- DriverEntry, and what it has begun ---- */
+
+static void unload(void)
+{
+	lf_trace_nt_stop();
+}
 
 static const struct lf_storport_backend backend = {
 	.start = start,
@@ -207,6 +215,7 @@ static const struct lf_storport_backend backend = {
 	.service = service,
 	.service_stop = service_stop,
 	.sleep = sleep,
+	.unload = unload,
 	.interface_class = LF_INTERFACE_GUID,
 };
 
@@ -215,5 +224,9 @@ DRIVER_INITIALIZE DriverEntry;
 NTSTATUS NTAPI DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *registry_path)
 {
 	lf_nt_platform_init(registry_path);
-	return lf_storport_register(driver, registry_path, &backend);
+	lf_trace_nt_start(registry_path);
+	NTSTATUS status = lf_storport_register(driver, registry_path, &backend);
+	if (!NT_SUCCESS(status))
+		unload();
+	return status;
 }
