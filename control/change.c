@@ -88,8 +88,7 @@ static void put_away(struct lf_post *done)
 	struct lf_device *device = posted(done);
 	struct lf_device_change *change = &device->change;
 
-	if (change->outgoing.store)
-		device->devices->options.store_ops->close(change->outgoing.store);
+	lf_device_close_store(device, &change->outgoing);
 	if (change->flush.error != LF_OK) {
 		change->status = lf_control_status_of(change->flush.error);
 		lf_message_set(&change->message,
@@ -114,14 +113,12 @@ static void changed(struct lf_post *done)
 {
 	struct lf_device *device = posted(done);
 	struct lf_device_change *change = &device->change;
-	const struct lf_store_ops *ops = device->devices->options.store_ops;
 
 	if (change->medium.error != LF_OK) {
 		lf_message_set(&change->message,
 			"an initiator has locked the medium in: unmount it there, or add --force");
 		change->status = lf_control_status_of(change->medium.error);
-		if (change->incoming.store)
-			ops->close(change->incoming.store);
+		lf_device_close_store(device, &change->incoming);
 		memset(&change->incoming, 0, sizeof(change->incoming));
 		if (change->again_handle != LF_HANDLE_NONE)
 			lf_handle_close(change->again_handle);
@@ -143,7 +140,7 @@ static void changed(struct lf_post *done)
 	if (!change->outgoing.store || change->outgoing.read_only)
 		put_away(done);
 	else
-		ops->submit(change->outgoing.store, &change->flush);
+		device->devices->options.store_ops->submit(change->outgoing.store, &change->flush);
 }
 
 static void medium_done(struct lf_medium_change *medium)

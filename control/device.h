@@ -12,11 +12,33 @@ struct lf_devices {
 	struct lf_devices_options options;
 	struct lf_link list; /* by ascending number */
 	uint32_t count;
+	uint32_t remains; /* of devices that have left the table: husks, and watches whose note is on its way
+			   */
 	uint32_t last_number;
 	void (*emptied)(void *context); /* lf_devices_stop's, when not NULL */
 	void *emptied_context;
 	char machine[128];
 	struct lf_control_device record; /* of the one whose change has just ended */
+};
+
+/* What the host says when it takes away what an image lies on. It outlives the store while its note is on its
+ * way. */
+struct lf_device_watch {
+	struct lf_devices *devices;
+	struct lf_device *device; /* NULL: its store was closed */
+	const struct lf_store *store;
+	struct lf_post post;
+	uint32_t removed; /* atomic: it is posted, or just about to be */
+	bool noted;       /* and the post has run */
+};
+
+/* A unit whose device has left, or is about to: the edge has its address still. */
+struct lf_husk {
+	struct lf_devices *devices;
+	struct lf_departure departure;
+	struct lf_post post;
+	struct lf_lu *lu; /* NULL while the device has it */
+	bool let_go;      /* by the edge */
 };
 
 /* An image and its store; without a store all of it is zero. */
@@ -25,7 +47,8 @@ struct lf_device_medium {
 	struct lf_system_file file;
 	struct lf_store *store;
 	struct lf_store_info info;
-	uint64_t since_ns; /* when it was opened */
+	struct lf_device_watch *watch; /* over the store; NULL: nobody asked for one */
+	uint64_t since_ns;             /* when it was opened */
 	bool read_only;
 };
 
@@ -63,6 +86,7 @@ struct lf_device {
 	struct lf_device_change change;
 	struct lf_lu *lu; /* NULL when it was freed, while its store ends */
 	uint32_t target, lun;
+	struct lf_husk *husk; /* for its departure; NULL when the edge wants none */
 
 	/* From lf_device_disconnect on. */
 	bool leaving;
@@ -92,6 +116,10 @@ enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle 
 enum lf_control_status lf_device_open_store(struct lf_device *device,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
 	struct lf_message *message);
+/* And its state file; of a medium without one, nothing. */
+void lf_device_close_store(struct lf_device *device, struct lf_device_medium *medium);
+/* Before its handle is closed. */
+void lf_device_leave_state(const struct lf_device *device);
 /* Nothing is in, of the block size that the device is to have. */
 void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium);
 /*
@@ -101,5 +129,9 @@ void lf_device_drop_path(struct lf_message *message, const char *path);
 
 /* The last change has ended, and the device is leaving: the departure begins. */
 void lf_device_begin_removal(struct lf_device *device);
+
+/* Something outlives its device, and keeps the table from being empty until its end. */
+void lf_devices_remain(struct lf_devices *devices);
+void lf_devices_end(struct lf_devices *devices);
 
 #endif

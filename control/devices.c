@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* devices.c: connecting and disconnecting: image to store to logical unit, and back in the same order. */
+/* devices.c: the table, and connecting: image to store to logical unit; departure.c is the way back. */
 #include "control/device.h"
 #include "control/state.h"
-#include "store/store.h"
 
 #define CD_BLOCK_BYTES 2048
 
@@ -24,7 +23,7 @@ struct lf_devices *lf_devices_create(const struct lf_devices_options *options)
 
 void lf_devices_destroy(struct lf_devices *devices)
 {
-	lf_assert(lf_list_empty(&devices->list));
+	lf_assert(lf_list_empty(&devices->list) && devices->remains == 0);
 	lf_free(devices);
 }
 
@@ -190,13 +189,6 @@ static lf_handle take_state(struct lf_device *device, lf_handle handle)
 	return LF_HANDLE_NONE;
 }
 
-/* Before it is closed. */
-static void leave_state(const struct lf_device *device)
-{
-	if (device->saves)
-		lf_control_state_leave(device->state_handle);
-}
-
 /* What was saved of the unit. NULL: nothing. Freed by lf_free. */
 static void *load_state(struct lf_device *device, lf_handle handle, size_t *length_bytes)
 {
@@ -255,15 +247,13 @@ static enum lf_control_status bring_up(struct lf_device *device, const struct lf
 	else if (status == LF_CONTROL_OK)
 		lf_device_set_empty(device, &device->medium);
 	if (status != LF_CONTROL_OK) {
-		leave_state(device);
+		lf_device_leave_state(device);
 		close_handles(own);
 		return status;
 	}
 	status = lf_control_status_of(add_unit(device, request, own[1], message));
-	if (status != LF_CONTROL_OK && device->medium.store) {
-		leave_state(device);
-		device->devices->options.store_ops->close(device->medium.store);
-	}
+	if (status != LF_CONTROL_OK)
+		lf_device_close_store(device, &device->medium);
 	return status;
 }
 
@@ -272,9 +262,13 @@ enum lf_control_status lf_devices_connect(struct lf_devices *devices,
 	struct lf_device **made, struct lf_message *message)
 {
 	struct lf_device *device = devices->emptied ? NULL : lf_alloc(sizeof(*device));
+	bool late = devices->options.edge.depart != NULL;
 	enum lf_control_status status;
 
-	if (!device) {
+	if (device && late)
+		device->husk = lf_alloc(sizeof(*device->husk));
+	if (!device || (late && !device->husk)) {
+		lf_free(device);
 		lf_message_set(message, devices->emptied ? "the adapter is stopping" : "out of memory");
 		close_handles(handles);
 		return LF_CONTROL_FAILED;
@@ -282,6 +276,7 @@ enum lf_control_status lf_devices_connect(struct lf_devices *devices,
 	device->devices = devices;
 	status = bring_up(device, request, handles, message);
 	if (status != LF_CONTROL_OK) {
+		lf_free(device->husk);
 		lf_free(device);
 		return status;
 	}
@@ -292,112 +287,8 @@ enum lf_control_status lf_devices_connect(struct lf_devices *devices,
 	lf_list_init(&device->waiters);
 	lf_list_append(&devices->list, &device->link);
 	devices->count++;
+	if (devices->options.edge.arrived)
+		devices->options.edge.arrived(devices->options.edge.context, device->target, device->lun);
 	*made = device;
 	return LF_CONTROL_OK;
-}
-
-/* ---- Disconnect ---- */
-
-/*
- * lf_lu_remove -> removal.done (any thread) -> post -> removed (loop) -> FLUSH -> flush.done (any thread) ->
- * post
- * -> gone (loop). One post serves both: they follow one another.
- */
-static void gone(struct lf_post *post)
-{
-	struct lf_device *device = lf_container(post, struct lf_device, post);
-	struct lf_devices *devices = device->devices;
-	enum lf_error error = device->flush.error;
-	struct lf_message message = {""};
-	struct lf_link waiters, *link;
-
-	leave_state(device);
-	if (device->medium.store)
-		devices->options.store_ops->close(device->medium.store);
-	if (error != LF_OK) {
-		lf_message_set(&message, "it is gone, but what was written last may not be on the medium: %s",
-			lf_error_text(error));
-		lf_log(LF_LOG_ERROR, "disconnect: %s: %s", device->medium.path, message.text);
-	}
-	lf_list_remove(&device->link);
-	devices->count--;
-	/* Who waited may look at the table: it is right by now. */
-	lf_list_init(&waiters);
-	while ((link = lf_list_take(&device->waiters)))
-		lf_list_append(&waiters, link);
-	while ((link = lf_list_take(&waiters))) {
-		struct lf_device_waiter *waiter = lf_container(link, struct lf_device_waiter, link);
-		waiter->ended(waiter, &device->was, lf_control_status_of(error), &message);
-	}
-	lf_free(device);
-	if (devices->emptied && devices->count == 0)
-		devices->emptied(devices->emptied_context);
-}
-
-static void flushed(struct lf_io *io)
-{
-	struct lf_device *device = lf_container(io, struct lf_device, flush);
-
-	device->post.run = gone;
-	lf_loop_post(device->devices->options.loop, &device->post);
-}
-
-static void removed(struct lf_post *post)
-{
-	struct lf_device *device = lf_container(post, struct lf_device, post);
-
-	lf_lu_free(device->lu);
-	device->lu = NULL;
-	device->flush.op = LF_OP_FLUSH;
-	device->flush.done = flushed;
-	if (!device->medium.store || device->medium.read_only)
-		flushed(&device->flush);
-	else
-		device->devices->options.store_ops->submit(device->medium.store, &device->flush);
-}
-
-static void removal_done(struct lf_removal *removal)
-{
-	struct lf_device *device = lf_container(removal, struct lf_device, removal);
-
-	device->post.run = removed;
-	lf_loop_post(device->devices->options.loop, &device->post);
-}
-
-void lf_device_begin_removal(struct lf_device *device)
-{
-	device->removal.done = removal_done;
-	lf_lu_remove(device->lu, &device->removal);
-}
-
-void lf_device_disconnect(struct lf_device *device, struct lf_device_waiter *waiter)
-{
-	if (waiter) {
-		waiter->device = device;
-		lf_list_append(&device->waiters, &waiter->link);
-	}
-	if (device->leaving)
-		return;
-	lf_device_describe(device, &device->was);
-	device->leaving = true;
-	device->was.state = LF_CONTROL_OFFLINE;
-	if (!device->change.runs)
-		lf_device_begin_removal(device);
-}
-
-void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context), void *context)
-{
-	devices->emptied = emptied;
-	devices->emptied_context = context;
-	lf_list_each(link, next, &devices->list) lf_device_disconnect(lf_device_of(link), NULL);
-	if (devices->count == 0)
-		emptied(context);
-}
-
-void lf_device_waiter_forget(struct lf_device_waiter *waiter)
-{
-	if (lf_link_in_list(&waiter->link))
-		lf_list_remove(&waiter->link);
-	else if (waiter->device->change.waiter == waiter)
-		waiter->device->change.waiter = NULL;
 }

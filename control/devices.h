@@ -20,9 +20,12 @@ struct lf_control_edge {
 	bool (*session_next)(void *context, uint64_t after, struct lf_control_session *session);
 	/* Ends it; false: there is none of that number. */
 	bool (*session_drop)(void *context, uint64_t number);
-	/* A unit came, and may be shown. */
+	/* A unit came, and may be shown. These two on the table's loop. */
 	void (*arrived)(void *context, uint32_t target, uint32_t lun);
-	/* It goes: before lf_lu_remove. Its address is the edge's until departure->gone. */
+	/*
+	 * It goes: before lf_lu_remove. Its address is the edge's until departure->gone, though the device is
+	 * disconnected before, perhaps long before. NULL: nobody uses the address any more.
+	 */
 	void (*depart)(void *context, struct lf_departure *departure);
 };
 
@@ -36,7 +39,10 @@ struct lf_devices_options {
 		uint64_t *block_count, struct lf_message *message);
 	/* Whether what was written may be lost: a store that says so never recovers. May be NULL. */
 	bool (*has_failed)(struct lf_store *store);
-	/* removed runs at most once, on any thread, when what the image lies on goes away. May be NULL. */
+	/*
+	 * removed runs at most once, on any thread, when what the image lies on goes away: the device is then
+	 * disconnected. Not after the store was closed, which waits for one that runs. May be NULL.
+	 */
 	void (*watch)(struct lf_store *store, void (*removed)(void *context), void *context);
 	struct lf_control_edge edge;
 };
@@ -101,7 +107,10 @@ enum lf_control_status lf_device_clear_reservations(
 /* For lf_lu_count and lf_lu_reservation; NULL: it is gone but for its store. */
 struct lf_lu *lf_device_lu(struct lf_device *device);
 
-/* Disconnects all, and takes no new ones. emptied runs once when the last is gone, perhaps from within. */
+/*
+ * Disconnects all, and takes no new ones. emptied runs once when the last is gone and the edge has let go of
+ * every address, perhaps from within.
+ */
 void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context), void *context);
 
 #endif

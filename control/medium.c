@@ -2,6 +2,7 @@
 /* medium.c: an image that a device is to have: which file it is, its store, what the store says of it. */
 #include "control/device.h"
 #include "control/path.h"
+#include "control/state.h"
 
 #define BLOCK_BYTES          512
 #define PHYSICAL_BLOCK_BYTES 4096
@@ -100,10 +101,64 @@ void lf_device_drop_path(struct lf_message *message, const char *path)
 	}
 }
 
+/* ---- The store, and whether what it lies on stays ---- */
+
+static void note_removal(struct lf_post *post)
+{
+	struct lf_device_watch *watch = lf_container(post, struct lf_device_watch, post);
+	struct lf_devices *devices = watch->devices;
+	struct lf_device *device = watch->device;
+
+	if (!device) {
+		lf_free(watch);
+		lf_devices_end(devices);
+		return;
+	}
+	watch->noted = true;
+	/* What is just being put away is gone soon enough. */
+	if (device->leaving ||
+		(device->medium.store != watch->store && device->change.incoming.store != watch->store))
+		return;
+	lf_log(LF_LOG_WARNING, "%s: what its image lies on goes away: it is disconnected", device->id);
+	lf_device_disconnect(device, NULL);
+}
+
+/* Any thread. */
+static void removed(void *context)
+{
+	struct lf_device_watch *watch = context;
+
+	lf_atomic_store_u32(&watch->removed, 1);
+	lf_loop_post(watch->devices->options.loop, &watch->post);
+}
+
+static void end_watch(struct lf_device_watch *watch)
+{
+	if (lf_atomic_load_u32(&watch->removed) == 0 || watch->noted) {
+		lf_free(watch);
+		return;
+	}
+	/* Its note is on its way, and frees it. */
+	watch->device = NULL;
+	lf_devices_remain(watch->devices);
+}
+
+static void begin_watch(struct lf_device *device, struct lf_device_medium *medium)
+{
+	struct lf_device_watch *watch = medium->watch;
+
+	watch->devices = device->devices;
+	watch->device = device;
+	watch->store = medium->store;
+	watch->post.run = note_removal;
+	device->devices->options.watch(medium->store, removed, watch);
+}
+
 enum lf_control_status lf_device_open_store(struct lf_device *device,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
 	struct lf_message *message)
 {
+	const struct lf_devices_options *options = &device->devices->options;
 	struct lf_source source = {
 		.path = medium->path,
 		.handle = handles[0],
@@ -116,12 +171,43 @@ enum lf_control_status lf_device_open_store(struct lf_device *device,
 	};
 	enum lf_error error;
 
-	error = device->devices->options.store_ops->open(&source, &medium->store, &medium->info, message);
+	if (options->watch) {
+		medium->watch = lf_alloc(sizeof(*medium->watch));
+		if (!medium->watch) {
+			lf_message_set(message, "out of memory");
+			return LF_CONTROL_FAILED;
+		}
+	}
+	error = options->store_ops->open(&source, &medium->store, &medium->info, message);
 	lf_device_drop_path(message, medium->path);
 	medium->since_ns = lf_time_ns();
-	if (error == LF_OK)
-		medium->read_only = medium->read_only || medium->info.read_only;
-	return lf_control_status_of(error);
+	if (error != LF_OK) {
+		lf_free(medium->watch);
+		medium->watch = NULL;
+		return lf_control_status_of(error);
+	}
+	medium->read_only = medium->read_only || medium->info.read_only;
+	if (medium->watch)
+		begin_watch(device, medium);
+	return LF_CONTROL_OK;
+}
+
+void lf_device_leave_state(const struct lf_device *device)
+{
+	if (device->saves)
+		lf_control_state_leave(device->state_handle);
+}
+
+void lf_device_close_store(struct lf_device *device, struct lf_device_medium *medium)
+{
+	if (!medium->store)
+		return;
+	lf_device_leave_state(device);
+	device->devices->options.store_ops->close(medium->store);
+	if (medium->watch)
+		end_watch(medium->watch);
+	medium->store = NULL;
+	medium->watch = NULL;
 }
 
 void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium)
