@@ -194,6 +194,8 @@ static enum lf_control_status prepare_insert(struct lf_device *device,
 
 	lf_format(incoming->path, sizeof(incoming->path), "%s", request->image.bytes);
 	status = lf_device_check_file(device, handle, read_only, incoming, message);
+	if (status == LF_CONTROL_OK)
+		status = lf_device_check_below(device, handle, incoming, message);
 	if (status != LF_CONTROL_OK)
 		return status;
 	again = lf_device_has_file(device, incoming);

@@ -21,6 +21,8 @@ struct lf_devices {
 	struct lf_control_device record; /* of the one whose change has just ended */
 };
 
+#define LF_BELOW_MAX 32
+
 /* What the host says when it takes away what an image lies on. It outlives the store while its note is on its
  * way. */
 struct lf_device_watch {
@@ -41,6 +43,8 @@ struct lf_husk {
 	bool let_go;      /* by the edge */
 };
 
+enum lf_walk { LF_WALK_NONE, LF_WALK_REACHED, LF_WALK_DONE };
+
 /* An image and its store; without a store all of it is zero. */
 struct lf_device_medium {
 	char path[LF_CONTROL_PATH_CAPACITY];
@@ -48,7 +52,9 @@ struct lf_device_medium {
 	struct lf_store *store;
 	struct lf_store_info info;
 	struct lf_device_watch *watch; /* over the store; NULL: nobody asked for one */
-	uint64_t since_ns;             /* when it was opened */
+	uint64_t below[LF_BELOW_MAX];  /* identifiers of the disks that the image lies on */
+	uint32_t below_count;
+	uint64_t since_ns; /* when it was opened */
 	bool read_only;
 };
 
@@ -87,6 +93,7 @@ struct lf_device {
 	struct lf_lu *lu; /* NULL when it was freed, while its store ends */
 	uint32_t target, lun;
 	struct lf_husk *husk; /* for its departure; NULL when the edge wants none */
+	enum lf_walk walk;    /* below.c's, while it looks */
 
 	/* From lf_device_disconnect on. */
 	bool leaving;
@@ -120,6 +127,12 @@ enum lf_control_status lf_device_open_store(struct lf_device *device,
 void lf_device_close_store(struct lf_device *device, struct lf_device_medium *medium);
 /* Before its handle is closed. */
 void lf_device_leave_state(const struct lf_device *device);
+/*
+ * What the image lies on, and whether the device may have it: not when that is its own unit, or depends on
+ * it. Fills in the medium's below.
+ */
+enum lf_control_status lf_device_check_below(struct lf_device *device, lf_handle handle,
+	struct lf_device_medium *medium, struct lf_message *message);
 /* Nothing is in, of the block size that the device is to have. */
 void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium);
 /*

@@ -159,7 +159,11 @@ static enum lf_control_status prepare(struct lf_device *device, const struct lf_
 			lf_device_check_file(device, handles[0], device->read_only, &device->medium, message);
 	if (status == LF_CONTROL_OK)
 		status = choose_name(device, request, message);
-	return status == LF_CONTROL_OK ? identify(device, request, message) : status;
+	if (status == LF_CONTROL_OK)
+		status = identify(device, request, message);
+	if (status == LF_CONTROL_OK && handles[0] != LF_HANDLE_NONE)
+		status = lf_device_check_below(device, handles[0], &device->medium, message);
+	return status;
 }
 
 /* ---- The state file ---- */

@@ -44,6 +44,8 @@ struct lf_devices_options {
 	 * disconnected. Not after the store was closed, which waits for one that runs. May be NULL.
 	 */
 	void (*watch)(struct lf_store *store, void (*removed)(void *context), void *context);
+	/* As lf_store_file_below: which disks the image lies on. May be NULL. */
+	uint32_t (*below)(lf_handle image, uint64_t *identifiers, uint32_t most);
 	struct lf_control_edge edge;
 };
 
