@@ -7,6 +7,7 @@
 
 #define ROOT   "\\??\\"
 #define SERVER "UNC\\"
+#define VOLUME "Volume{"
 
 static char lower(char c)
 {
@@ -58,16 +59,18 @@ const char *lf_path_problem(const char *path)
 	if (begins_with(rest, SERVER)) {
 		rest += sizeof(SERVER) - 1;
 		least = 3; /* server, share, file */
+	} else if (begins_with(rest, VOLUME)) {
+		least = 2; /* one without a letter, file */
 	} else if (lower(rest[0]) >= 'a' && lower(rest[0]) <= 'z' && rest[1] == ':' && rest[2] == '\\') {
 		rest += 3;
 	} else {
-		return "the path of the image names neither a drive nor a share: give one that does";
+		return "the path of the image names no drive, volume or share: give one that does";
 	}
 	count = count_parts(rest);
 	if (count == 0)
 		return "the path of the image has a part that is no name of a file: none is empty, ends in a "
 		       "dot or a space, or holds any of \" * / : < > ? |";
-	return count < least ? "the path of the image ends at the share: name a file on it" : NULL;
+	return count < least ? "the path of the image ends at its volume: name a file on it" : NULL;
 }
 
 const char *lf_path_base(const char *path)

@@ -102,6 +102,47 @@ TEST(an_address_is_given_again_when_the_edge_lets_go_of_it)
 	tear_down();
 }
 
+static uint32_t ask_capacity_of(uint32_t number)
+{
+	union lf_control_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.header.command = LF_CONTROL_INQUIRE;
+	request.inquire.number = number;
+	request.inquire.cdb.length = 16;
+	request.inquire.cdb.bytes[0] = 0x9e; /* READ CAPACITY (16) */
+	request.inquire.cdb.bytes[1] = 0x10;
+	request.inquire.cdb.bytes[13] = 32;
+	ask(&two, &request, -1);
+	if (ended(&two) != LF_CONTROL_OK || two.reply.inquiry.scsi_status != LF_STATUS_GOOD)
+		return 0;
+	return lf_get_be32(lf_control_decode_data(two.bytes) + 4) + 1;
+}
+
+TEST(units_of_every_target_tell_facts)
+{
+	static const char *const paths[] = {"/a.img", "/b.img", "/c.img"};
+
+	set_up_edge();
+	lets_go_at_once = true;
+	for (uint32_t target = 0; target < 3; target++) {
+		CHECK_EQ(connect_at(paths[target], image("a", 512 * (target + 1)), 0, target, 5),
+			LF_CONTROL_OK);
+		CHECK_EQ(one.reply.one.device.target, target);
+	}
+	for (uint32_t number = 1; number <= 3; number++) {
+		CHECK_EQ(ask_capacity_of(number), number);
+		CHECK_EQ(ask_capacity_of(number), number); /* its nexus is there by now */
+	}
+	CHECK_EQ(show("0:2:5"), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.number, 3);
+	CHECK_EQ(connect_at("/d.img", image("d", 512), 0, 3, 0), LF_CONTROL_INVALID);
+	CHECK_STR(one.reply.failure.text.bytes, "there is no target 3: the last is 2");
+	CHECK_EQ(connect_at("/d.img", image("d", 512), 0, 0, 8), LF_CONTROL_INVALID);
+	CHECK_STR(one.reply.failure.text.bytes, "there is no LUN 8: it is 0 to 7");
+	tear_down();
+}
+
 TEST(the_edge_knows_before_the_unit_is_gone)
 {
 	struct lf_nexus_options options = {.initiator = "test"};
@@ -205,7 +246,7 @@ static struct volume {
 	pthread_mutex_t mutex; /* as the host has one: closing waits for removed */
 	void (*removed)(void *context);
 	void *context;
-	bool goes_as_it_is_opened, goes_as_it_is_closed;
+	bool goes_as_it_is_opened, goes_as_it_is_flushed, goes_as_it_is_closed;
 } volume = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static void take_away(void)
@@ -226,6 +267,13 @@ static void watch(struct lf_store *store, void (*removed)(void *context), void *
 	if (volume.goes_as_it_is_opened)
 		take_away();
 	pthread_mutex_unlock(&volume.mutex);
+}
+
+static void volume_submit(struct lf_store *store, struct lf_io *io)
+{
+	if (io->op == LF_OP_FLUSH && volume.goes_as_it_is_flushed)
+		take_away();
+	slow_submit(store, io);
 }
 
 static void volume_close(struct lf_store *store)
@@ -249,10 +297,10 @@ static void *take_away_later(void *context)
 
 static void set_up_host(void)
 {
-	static const struct lf_store_ops ops = {"volume", slow_open, slow_submit, NULL, volume_close};
+	static const struct lf_store_ops ops = {"volume", slow_open, volume_submit, NULL, volume_close};
 
 	volume.removed = NULL;
-	volume.goes_as_it_is_opened = volume.goes_as_it_is_closed = false;
+	volume.goes_as_it_is_opened = volume.goes_as_it_is_flushed = volume.goes_as_it_is_closed = false;
 	set_up_with((struct lf_devices_options){.store_ops = &ops, .watch = watch});
 }
 
@@ -299,18 +347,25 @@ TEST(a_volume_may_go_while_its_image_is_closed)
 	CHECK_EQ(closes, 2);
 }
 
-TEST(a_drive_stays_when_only_what_was_put_away_loses_its_volume)
+TEST(a_drive_stays_when_only_what_is_put_away_loses_its_volume)
 {
+	bool *const moments[] = {&volume.goes_as_it_is_flushed, &volume.goes_as_it_is_closed};
+
 	set_up_host();
-	volume.goes_as_it_is_closed = true;
-	CHECK_EQ(connect_image("/a.img", image("a", 512), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
-	ask_about(&two, LF_CONTROL_EJECT, "a", FOREVER_MS);
-	CHECK_EQ(ended(&two), LF_CONTROL_OK);
-	run_posts();
-	CHECK_EQ(lf_devices_count(devices), 1);
-	volume.goes_as_it_is_closed = false;
+	CHECK_EQ(connect_image("", -1, LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	for (uint32_t i = 0; i < lf_count_of(moments); i++) {
+		insert(&two, "1", "/a.img", image("a", 512), 0);
+		CHECK_EQ(ended(&two), LF_CONTROL_OK);
+		*moments[i] = true;
+		ask_about(&two, LF_CONTROL_EJECT, "1", FOREVER_MS);
+		CHECK_EQ(ended(&two), LF_CONTROL_OK);
+		*moments[i] = false;
+		run_posts();
+		CHECK_EQ(lf_devices_count(devices), 1);
+		CHECK_EQ(closes, i + 1);
+	}
 	volume.goes_as_it_is_opened = true;
-	insert(&two, "a", "/b.img", image("b", 512), 0);
+	insert(&two, "1", "/b.img", image("b", 512), 0);
 	CHECK_EQ(ended(&two), LF_CONTROL_OK);
 	run_posts();
 	CHECK_EQ(lf_devices_count(devices), 0);

@@ -31,7 +31,7 @@ TEST(paths_of_drives_and_shares_are_taken)
 {
 	static const char *const good[] = {"\\??\\C:\\disk.img", "\\??\\z:\\a\\b c\\.hidden",
 		"\\??\\C:\\d\xc3\xa9j\xc3\xa0 vu.iso", "\\??\\UNC\\server\\share\\disk.img",
-		"\\??\\unc\\10.0.0.1\\c$\\..x\\y"};
+		"\\??\\Volume{1-2}\\x", "\\??\\unc\\10.0.0.1\\c$\\..x\\y"};
 
 	for (uint32_t i = 0; i < lf_count_of(good); i++)
 		CHECK(!lf_path_problem(good[i]));
@@ -41,13 +41,14 @@ TEST(paths_that_could_mean_another_file_are_refused)
 {
 	static const char *const bad[] = {"", "disk.img", "C:\\disk.img", "/disk.img", "\\disk.img",
 		"\\Device\\Harddisk0\\Partition1\\x", "\\??\\", "\\??\\C:", "\\??\\C:\\", "\\??\\C:disk.img",
-		"\\??\\CD:\\x", "\\??\\1:\\x", "\\??\\pipe\\x", "\\??\\Volume{1}\\x", "\\??\\GLOBALROOT\\x",
-		"\\??\\C:\\a\\..\\b", "\\??\\C:\\.\\b", "\\??\\C:\\a\\", "\\??\\C:\\\\a", "\\??\\C:\\a\\\\b",
-		"\\??\\C:\\a.", "\\??\\C:\\a \\b", "\\??\\C:\\a.\\b", "\\??\\C:\\a:stream",
-		"\\??\\C:\\a::$DATA", "\\??\\C:\\a/b", "\\??\\C:\\a*", "\\??\\C:\\a?", "\\??\\C:\\a\"",
-		"\\??\\C:\\<a", "\\??\\C:\\a|b", "\\??\\C:\\a\tb", "\\??\\UNC\\", "\\??\\UNC\\server",
-		"\\??\\UNC\\server\\share", "\\??\\UNC\\server\\share\\", "\\??\\UNC\\\\share\\a",
-		"\\??\\UNC\\..\\C$\\a", "\\\\server\\share\\a", "\\\\?\\C:\\a"};
+		"\\??\\CD:\\x", "\\??\\1:\\x", "\\??\\pipe\\x", "\\??\\Volume{1}", "\\??\\Volume{1}\\",
+		"\\??\\Volume{1}:x", "\\??\\GLOBALROOT\\x", "\\??\\C:\\a\\..\\b", "\\??\\C:\\.\\b",
+		"\\??\\C:\\a\\", "\\??\\C:\\\\a", "\\??\\C:\\a\\\\b", "\\??\\C:\\a.", "\\??\\C:\\a \\b",
+		"\\??\\C:\\a.\\b", "\\??\\C:\\a:stream", "\\??\\C:\\a::$DATA", "\\??\\C:\\a/b",
+		"\\??\\C:\\a*", "\\??\\C:\\a?", "\\??\\C:\\a\"", "\\??\\C:\\<a", "\\??\\C:\\a|b",
+		"\\??\\C:\\a\tb", "\\??\\UNC\\", "\\??\\UNC\\server", "\\??\\UNC\\server\\share",
+		"\\??\\UNC\\server\\share\\", "\\??\\UNC\\\\share\\a", "\\??\\UNC\\..\\C$\\a",
+		"\\\\server\\share\\a", "\\\\?\\C:\\a"};
 
 	for (uint32_t i = 0; i < lf_count_of(bad); i++) {
 		if (!lf_path_problem(bad[i]))
