@@ -5,6 +5,7 @@
  * well-formed in their outer shape, so that what is behind the codec is reached, too.
  */
 #include "control/handler.h"
+#include "platform/loop_linux.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
