@@ -86,8 +86,6 @@ static bool make_devices(struct lf_driver *driver, struct lf_adapter *adapter)
 		.resize = lf_store_file_resize,
 		.has_failed = lf_store_file_has_failed,
 		.watch = lf_store_file_watch,
-		.target_count = lf_storport_target_count(driver->storport),
-		.lun_count = LF_STORPORT_LUNS,
 		.below = lf_store_file_below,
 		.edge = {.context = driver, .arrived = arrived, .depart = depart},
 	};
