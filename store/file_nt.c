@@ -210,6 +210,9 @@ static void file_cancel(struct lf_store *store, struct lf_io *io)
 /* Nothing is in flight, but perhaps the flush before sleep. */
 static void file_close(struct lf_store *store)
 {
+	/* Its threads may outlive this; whoever watches does not. One who is just being told, is: it is
+	 * short. */
+	lf_store_file_watch(store, NULL, NULL);
 	sweep(0);
 	lf_lock(&all.lock);
 	lf_list_remove(&store->link);

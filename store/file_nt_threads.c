@@ -117,7 +117,8 @@ static void tell_of_removal(struct lf_store *store)
 	context = store->watch_context;
 	store->watch = NULL;
 	lf_unlock(&store->lock);
-	watch(context);
+	if (watch)
+		watch(context);
 	lf_file_volume_unregister(store);
 }
 
