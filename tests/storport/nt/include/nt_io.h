@@ -182,7 +182,7 @@ typedef struct _IRP {
 	BOOLEAN PendingReturned;
 	CHAR StackCount;
 	CHAR CurrentLocation;
-	BOOLEAN Cancel;
+	_Atomic(BOOLEAN) Cancel; /* drivers read it without a lock */
 	KIRQL CancelIrql;
 	CCHAR ApcEnvironment;
 	UCHAR AllocationFlags;
