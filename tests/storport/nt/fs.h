@@ -106,6 +106,8 @@ struct lf_fake_io {
 
 /* STATUS_PENDING: it will end. Else it has ended. The io is the engine's. */
 NTSTATUS lf_fake_io_submit(struct lf_fake_io *io);
+/* What the rules say of an open: STATUS_SUCCESS goes on. */
+NTSTATUS lf_fake_io_open(struct lf_fake_file *file);
 void lf_fake_io_reset(void);
 
 NTSTATUS lf_fake_irp_dispatch(DEVICE_OBJECT *device, IRP *irp);

@@ -292,9 +292,10 @@ void lf_fake_rules_clear(void)
 
 static bool matches(const struct lf_fake_rule *rule, const struct lf_fake_io *io)
 {
+	bool is_named = rule->ops & 1u << io->op || (!rule->ops && io->op != LF_FAKE_OPEN_FILE);
 	bool has_range = io->op == LF_FAKE_READ || io->op == LF_FAKE_WRITE;
 	uint64_t end = rule->length ? rule->offset + rule->length : UINT64_MAX;
-	if ((rule->file && rule->file != io->open->file) || (rule->ops && !(rule->ops & 1u << io->op)))
+	if (!is_named || (rule->file && rule->file != io->open->file))
 		return false;
 	return !has_range || (io->offset < end && io->offset + io->length > rule->offset);
 }
@@ -355,6 +356,29 @@ static NTSTATUS apply(struct lf_fake_io *io, const struct lf_fake_rule *rule)
 	return status;
 }
 
+static void count(struct lf_fake_file *file, enum lf_fake_op op)
+{
+	pthread_mutex_lock(&file->mutex);
+	file->counts[op]++;
+	pthread_mutex_unlock(&file->mutex);
+}
+
+NTSTATUS lf_fake_io_open(struct lf_fake_file *file)
+{
+	struct lf_fake_rule rule;
+	struct lf_fake_open open = {.file = file};
+	struct lf_fake_io io = {.op = LF_FAKE_OPEN_FILE, .open = &open};
+	count(file, LF_FAKE_OPEN_FILE);
+	pthread_mutex_lock(&mutex);
+	if (!choose(&io, &rule)) {
+		pthread_mutex_unlock(&mutex);
+		return STATUS_SUCCESS;
+	}
+	if (rule.what == LF_FAKE_PEND || rule.what == LF_FAKE_SHORT)
+		lf_fake_broken("a rule that an open pends, or is short");
+	return apply(&io, &rule);
+}
+
 NTSTATUS lf_fake_io_submit(struct lf_fake_io *io)
 {
 	struct lf_fake_rule rule;
@@ -362,11 +386,8 @@ NTSTATUS lf_fake_io_submit(struct lf_fake_io *io)
 	enum lf_fake_how as = __atomic_load_n(&how, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&io->open->outstanding, 1, __ATOMIC_RELAXED);
 	io->most = UINT32_MAX;
-	if (io->open->file) {
-		pthread_mutex_lock(&io->open->file->mutex);
-		io->open->file->counts[io->op]++;
-		pthread_mutex_unlock(&io->open->file->mutex);
-	}
+	if (io->open->file)
+		count(io->open->file, io->op);
 	pthread_mutex_lock(&mutex);
 	if (NT_SUCCESS(status) && choose(io, &rule)) {
 		io->status = STATUS_PENDING;

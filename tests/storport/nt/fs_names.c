@@ -489,6 +489,9 @@ NTSTATUS ZwCreateFile(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *att
 						      : read_path(attributes->ObjectName, &opening);
 	if (NT_SUCCESS(status))
 		status = check_options(&opening);
+	struct lf_fake_file *known = NT_SUCCESS(status) ? lf_fake_file_find(opening.path) : NULL;
+	if (known)
+		status = lf_fake_io_open(known);
 	if (NT_SUCCESS(status)) {
 		pthread_mutex_lock(&mutex);
 		status = look_up(&opening);

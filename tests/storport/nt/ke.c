@@ -152,14 +152,44 @@ ULONG KeGetCurrentProcessorNumberEx(PROCESSOR_NUMBER *number)
 	return index;
 }
 
-/* Ten million ticks in a second, as Windows 10 has it. */
-LARGE_INTEGER KeQueryPerformanceCounter(LARGE_INTEGER *frequency)
+/* How the clock goes since its rate was last changed; never written once it is the one that counts. */
+struct pace {
+	uint64_t host_100ns, our_100ns;
+	uint32_t times;
+};
+
+static const struct pace first_pace = {0, 0, 1};
+static const struct pace *current_pace = &first_pace; /* by atomics */
+
+static uint64_t host_100ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 10000000 + (uint64_t)now.tv_nsec / 100;
+}
+
+void lf_fake_clock_rate(uint32_t times)
+{
+	static struct pace paces[64];
+	static uint32_t next; /* by atomics */
+	struct pace *pace = &paces[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % 64];
+	*pace = (struct pace){host_100ns(), (uint64_t)KeQueryPerformanceCounter(NULL).QuadPart, times};
+	__atomic_store_n(&current_pace, pace, __ATOMIC_RELEASE);
+}
+
+uint64_t lf_fake_host_ns(uint64_t ns)
+{
+	return ns / __atomic_load_n(&current_pace, __ATOMIC_ACQUIRE)->times;
+}
+
+/* Ten million ticks in a second, as Windows 10 has it. */
+LARGE_INTEGER KeQueryPerformanceCounter(LARGE_INTEGER *frequency)
+{
+	const struct pace *pace = __atomic_load_n(&current_pace, __ATOMIC_ACQUIRE);
 	if (frequency)
 		frequency->QuadPart = 10000000;
-	return (LARGE_INTEGER){.QuadPart = (LONGLONG)now.tv_sec * 10000000 + now.tv_nsec / 100};
+	uint64_t passed = (host_100ns() - pace->host_100ns) * pace->times;
+	return (LARGE_INTEGER){.QuadPart = (LONGLONG)(pace->our_100ns + passed)};
 }
 
 VOID KeBugCheckEx(ULONG code, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c, ULONG_PTR d)

@@ -43,6 +43,12 @@ PETHREAD lf_fake_current_thread(void);
 void lf_fake_processors(uint32_t processors);
 void lf_fake_run_on(uint32_t number);
 
+/*
+ * The clock of the kernel, its timers and its waits with an end, goes so many times as fast as the host's; 1
+ * after a reset. What waits already keeps its pace.
+ */
+void lf_fake_clock_rate(uint32_t times);
+
 /* ---- faults: the calls of a kind are counted from lf_fake_reset on ---- */
 
 enum lf_fake_call {
@@ -173,10 +179,11 @@ enum lf_fake_op {
 	LF_FAKE_READ,
 	LF_FAKE_WRITE,
 	LF_FAKE_FLUSH,
-	LF_FAKE_ZERO,   /* FSCTL_SET_ZERO_DATA */
-	LF_FAKE_TRIM,   /* FSCTL_FILE_LEVEL_TRIM */
-	LF_FAKE_RANGES, /* FSCTL_QUERY_ALLOCATED_RANGES */
-	LF_FAKE_SPARSE, /* FSCTL_SET_SPARSE */
+	LF_FAKE_ZERO,      /* FSCTL_SET_ZERO_DATA */
+	LF_FAKE_TRIM,      /* FSCTL_FILE_LEVEL_TRIM */
+	LF_FAKE_RANGES,    /* FSCTL_QUERY_ALLOCATED_RANGES */
+	LF_FAKE_SPARSE,    /* FSCTL_SET_SPARSE */
+	LF_FAKE_OPEN_FILE, /* ZwCreateFile: STATUS, BLOCK or CALL, and only where a rule's ops name it */
 	LF_FAKE_OPS,
 };
 

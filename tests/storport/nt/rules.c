@@ -96,6 +96,7 @@ void lf_fake_reset(void)
 	lf_fake_pnp_reset();
 	lf_fake_text_reset();
 	lf_fake_processors(4);
+	lf_fake_clock_rate(1);
 	lf_fake_revert();
 	lf_fake_process_of(LF_FAKE_SYSTEM);
 }

@@ -235,6 +235,22 @@ TEST(timers_fire_at_dispatch_level)
 	lf_fake_reset();
 }
 
+TEST(the_clock_can_be_hurried)
+{
+	LARGE_INTEGER an_hour = {.QuadPart = -3600LL * 10000000};
+	lf_fake_reset();
+	LONGLONG before = KeQueryPerformanceCounter(NULL).QuadPart;
+	lf_fake_clock_rate(1000000);
+	CHECK(KeQueryPerformanceCounter(NULL).QuadPart >= before);
+	KeDelayExecutionThread(KernelMode, FALSE, &an_hour);
+	CHECK(KeQueryPerformanceCounter(NULL).QuadPart >= before - an_hour.QuadPart);
+	KeInitializeEvent(&event, NotificationEvent, FALSE);
+	CHECK_EQ(KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, &an_hour), STATUS_TIMEOUT);
+	before = KeQueryPerformanceCounter(NULL).QuadPart;
+	lf_fake_reset();
+	CHECK(KeQueryPerformanceCounter(NULL).QuadPart >= before);
+}
+
 /* ---- MDLs ---- */
 
 struct partial {
@@ -579,6 +595,13 @@ TEST(opening_says_what_is_wrong)
 	lf_fake_revert();
 	lf_fake_fail(LF_FAKE_OPEN, 0, 1);
 	CHECK_EQ(status_of(PATH, ACCESS), STATUS_SHARING_VIOLATION);
+	lf_fake_rule_add(&(struct lf_fake_rule){.what = LF_FAKE_STATUS, .status = STATUS_IO_TIMEOUT});
+	CHECK_EQ(status_of(PATH, ACCESS), STATUS_SUCCESS);
+	lf_fake_rules_clear();
+	lf_fake_rule_add(&(struct lf_fake_rule){
+		.ops = 1 << LF_FAKE_OPEN_FILE, .what = LF_FAKE_STATUS, .status = STATUS_IO_TIMEOUT});
+	CHECK_EQ(status_of(PATH, ACCESS), STATUS_IO_TIMEOUT);
+	lf_fake_rules_clear();
 	lf_fake_file_delete(file);
 	CHECK_EQ(status_of(PATH, ACCESS), STATUS_OBJECT_NAME_NOT_FOUND);
 	CHECK_EQ(lf_fake_leaks(), 0);

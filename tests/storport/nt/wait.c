@@ -137,7 +137,7 @@ LONG KeReleaseSemaphore(KSEMAPHORE *semaphore, KPRIORITY increment, LONG adjustm
 void lf_fake_deadline(struct timespec *when, uint64_t after_ns)
 {
 	clock_gettime(CLOCK_MONOTONIC, when);
-	uint64_t ns = (uint64_t)when->tv_nsec + after_ns;
+	uint64_t ns = (uint64_t)when->tv_nsec + lf_fake_host_ns(after_ns);
 	when->tv_sec += (time_t)(ns / 1000000000);
 	when->tv_nsec = (long)(ns % 1000000000);
 }
@@ -189,7 +189,7 @@ NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE mode, BOOLEAN alertable, LARGE_I
 	lf_fake_need_no_lock("KeDelayExecutionThread");
 	if (mode != KernelMode || alertable)
 		lf_fake_broken("a delay that a user could end");
-	uint64_t ns = relative_ns("a delay", interval);
+	uint64_t ns = lf_fake_host_ns(relative_ns("a delay", interval));
 	struct timespec length = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
 	nanosleep(&length, NULL);
 	return STATUS_SUCCESS;

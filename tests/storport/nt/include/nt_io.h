@@ -297,7 +297,9 @@ PDRIVER_CANCEL IoSetCancelRoutine(IRP *Irp, PDRIVER_CANCEL CancelRoutine);
 	((ULONG)(device) << 16 | (ULONG)(access) << 14 | (ULONG)(function) << 2 | (ULONG)(method))
 
 #define FILE_DEVICE_CD_ROM              0x02
+#define FILE_DEVICE_CD_ROM_FILE_SYSTEM  0x03
 #define FILE_DEVICE_CONTROLLER          0x04
+#define FILE_DEVICE_DFS                 0x06
 #define FILE_DEVICE_DISK                0x07
 #define FILE_DEVICE_DISK_FILE_SYSTEM    0x08
 #define FILE_DEVICE_FILE_SYSTEM         0x09
@@ -308,6 +310,7 @@ PDRIVER_CANCEL IoSetCancelRoutine(IRP *Irp, PDRIVER_CANCEL CancelRoutine);
 #define FILE_DEVICE_UNKNOWN             0x22
 #define FILE_DEVICE_VIRTUAL_DISK        0x24
 #define FILE_DEVICE_MASS_STORAGE        0x2d
+#define FILE_DEVICE_DFS_FILE_SYSTEM     0x35
 
 /* ---- plug and play ---- */
 

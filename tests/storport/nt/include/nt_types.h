@@ -166,10 +166,16 @@ FORCEINLINE void InsertHeadList(LIST_ENTRY *head, LIST_ENTRY *entry)
 	head->Flink = entry;
 }
 
-#define InterlockedIncrement(p)              __atomic_add_fetch((p), 1, __ATOMIC_SEQ_CST)
-#define InterlockedDecrement(p)              __atomic_sub_fetch((p), 1, __ATOMIC_SEQ_CST)
-#define InterlockedExchange(p, value)        __atomic_exchange_n((p), (value), __ATOMIC_SEQ_CST)
-#define InterlockedExchangeAdd(p, value)     __atomic_fetch_add((p), (value), __ATOMIC_SEQ_CST)
+#define InterlockedIncrement(p)          __atomic_add_fetch((p), 1, __ATOMIC_SEQ_CST)
+#define InterlockedDecrement(p)          __atomic_sub_fetch((p), 1, __ATOMIC_SEQ_CST)
+#define InterlockedExchange(p, value)    __atomic_exchange_n((p), (value), __ATOMIC_SEQ_CST)
+#define InterlockedExchangeAdd(p, value) __atomic_fetch_add((p), (value), __ATOMIC_SEQ_CST)
+/* To GCC's and clang's way: what is there is to be old, and is given back. */
+FORCEINLINE LONG InterlockedCompareExchange(volatile LONG *at, LONG value, LONG old)
+{
+	__atomic_compare_exchange_n(at, &old, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return old;
+}
 #define InterlockedExchangePointer(p, value) __atomic_exchange_n((p), (value), __ATOMIC_SEQ_CST)
 
 void *memcpy(void *to, const void *from, size_t length);
