@@ -13,11 +13,14 @@
 
 #include <wdmguid.h>
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of the lists, of opens, of held_... */
+static pthread_mutex_t mutex =
+	PTHREAD_MUTEX_INITIALIZER; /* of the lists, of opens, of held_..., of the hook */
 static struct lf_fake_volume *volumes;
 static struct lf_fake_file *files;
 static uint64_t next_id = 1;
 static NTSTATUS open_status; /* by atomics */
+static void (*open_hook)(void *context, const struct lf_fake_asked *asked);
+static void *open_hook_context;
 
 /* ---- volumes ---- */
 
@@ -251,6 +254,24 @@ void lf_fake_open_status(NTSTATUS status)
 	__atomic_store_n(&open_status, status, __ATOMIC_RELAXED);
 }
 
+void lf_fake_open_hook(void (*hook)(void *context, const struct lf_fake_asked *asked), void *context)
+{
+	pthread_mutex_lock(&mutex);
+	open_hook = hook;
+	open_hook_context = context;
+	pthread_mutex_unlock(&mutex);
+}
+
+static void call_hook(const struct lf_fake_asked *asked)
+{
+	pthread_mutex_lock(&mutex);
+	void (*hook)(void *context, const struct lf_fake_asked *asked) = open_hook;
+	void *context = open_hook_context;
+	pthread_mutex_unlock(&mutex);
+	if (hook)
+		hook(context, asked);
+}
+
 struct lf_fake_open *lf_fake_open_of(FILE_OBJECT *file)
 {
 	if (!lf_fake_object_is(file, LF_FAKE_FILE))
@@ -482,6 +503,8 @@ NTSTATUS ZwCreateFile(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *att
 	UNREFERENCED_PARAMETER(allocation);
 	UNREFERENCED_PARAMETER(file_attributes);
 	check_request(attributes, disposition, ea, ea_bytes);
+	call_hook(&(struct lf_fake_asked){
+		access, attributes->Attributes, options, share, disposition, lf_fake_is_impersonating()});
 	struct opening opening = {specific(access), attributes->Attributes, share, disposition, options,
 		FILE_OPENED, {0}, "", NULL, NULL, false};
 	FILE_OBJECT *object = NULL;
@@ -521,6 +544,7 @@ DEVICE_OBJECT *IoGetRelatedDeviceObject(FILE_OBJECT *file)
 static void begin(void)
 {
 	lf_fake_open_status(STATUS_SHARING_VIOLATION);
+	lf_fake_open_hook(NULL, NULL);
 	lf_fake_volume_add(&(struct lf_fake_volume_options){.name = "C:"});
 }
 

@@ -71,6 +71,17 @@ void lf_fake_fail_some(enum lf_fake_call call, uint32_t per_1024, uint64_t seed)
 uint64_t lf_fake_calls(enum lf_fake_call call);
 void lf_fake_open_status(NTSTATUS status); /* STATUS_SHARING_VIOLATION after a reset */
 
+/* What ZwCreateFile is asked for. */
+struct lf_fake_asked {
+	ACCESS_MASK access; /* as it was asked for, generic rights not mapped */
+	ULONG attributes, options, share, disposition;
+	bool is_impersonating;
+};
+
+/* Called by each ZwCreateFile before anything else, in its thread; may wait. NULL: nothing is. Gone after a
+ * reset. */
+void lf_fake_open_hook(void (*hook)(void *context, const struct lf_fake_asked *asked), void *context);
+
 /* ---- pool ---- */
 
 uint64_t lf_fake_pool_blocks(ULONG tag); /* in use; tag 0: of all tags */

@@ -568,9 +568,16 @@ static NTSTATUS status_of(const wchar_t *path, ACCESS_MASK access)
 	return status;
 }
 
+static void see(void *context, const struct lf_fake_asked *asked)
+{
+	*(struct lf_fake_asked *)context = *asked;
+}
+
 TEST(opening_says_what_is_wrong)
 {
+	struct lf_fake_asked seen = {0};
 	lf_fake_reset();
+	lf_fake_open_hook(see, &seen);
 	struct lf_fake_file *file = lf_fake_file_add("C:\\dir\\a.img", 1 << 20, 0);
 	lf_fake_volume_add(&(struct lf_fake_volume_options){.name = "server\\share", .remote = true});
 	lf_fake_file_add("server\\share\\b.img", 1 << 20, FILE_ATTRIBUTE_READONLY);
@@ -590,6 +597,8 @@ TEST(opening_says_what_is_wrong)
 	lf_fake_impersonate(LF_FAKE_USER, SecurityImpersonation);
 	CHECK_EQ(status_of(PATH, ACCESS), STATUS_ACCESS_DENIED);
 	CHECK_EQ(status_of(PATH, FILE_READ_DATA), STATUS_SUCCESS);
+	CHECK_EQ(seen.access, FILE_READ_DATA | SYNCHRONIZE);
+	CHECK(seen.is_impersonating);
 	lf_fake_impersonate(LF_FAKE_ADMIN, SecurityIdentification);
 	CHECK_EQ(status_of(PATH, FILE_READ_DATA), STATUS_BAD_IMPERSONATION_LEVEL);
 	lf_fake_revert();

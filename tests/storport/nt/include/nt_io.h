@@ -310,6 +310,7 @@ PDRIVER_CANCEL IoSetCancelRoutine(IRP *Irp, PDRIVER_CANCEL CancelRoutine);
 #define FILE_DEVICE_UNKNOWN             0x22
 #define FILE_DEVICE_VIRTUAL_DISK        0x24
 #define FILE_DEVICE_MASS_STORAGE        0x2d
+#define FILE_DEVICE_DVD                 0x33
 #define FILE_DEVICE_DFS_FILE_SYSTEM     0x35
 
 /* ---- plug and play ---- */
