@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# builds: windows-gcc windows-clang
+"""lungfish.sys as it is shipped: what the loader of Windows, HVCI and a debugger want of the image."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from pe_image import EXECUTE, EXPORTS, RELOCATIONS, WRITE, Image
+from windows_build import BUILD, SOURCE, case, finish
+
+COMPILER = os.environ.get("BUILD_KIND", "windows-gcc").split("-")[1]
+OUT = os.path.join(BUILD, "out")
+TMPDIR = os.environ.get("TMPDIR", "/tmp")
+FRAME_BYTES, PUSHED = 1024, 8  # and no more registers than there are to save
+FLAGS = {0x20: "high entropy ASLR", 0x40: "ASLR", 0x100: "no execution of data"}
+SYSTEM_MODULES = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll"}
+
+
+def allowed_imports():
+    allowed, module = {}, None
+    with open(os.path.join(SOURCE, "packaging", "windows", "imports")) as text:
+        for line in text:
+            if line.startswith("\t"):
+                allowed[module].add(line.strip())
+            elif line.strip() and not line.startswith("#"):
+                module = line.strip().lower()
+                allowed[module] = set()
+    return allowed
+
+
+def header_problems(image):
+    if (image.machine, image.magic) != (0x8664, 0x20B):
+        yield "no image for x64: machine %#x, magic %#x" % (image.machine, image.magic)
+    if image.subsystem != 1 or image.subsystem_version != (6, 1):
+        yield "subsystem %d %s: a driver has the native one, 1, here 6.1" % (image.subsystem, image.subsystem_version)
+    if image.characteristics & 0x2000 or not image.characteristics & 2:
+        yield "characteristics %#x: an executable image, no library" % image.characteristics
+    if not image.section_of(image.entry).flags & EXECUTE:
+        yield "the entry point does not lie in code"
+
+
+def import_problems(image):
+    allowed = allowed_imports()
+    found = image.imports()
+    for module, names in found.items():
+        for name in names:
+            if name not in allowed.get(module, ()):
+                yield "%s of %s is not in packaging/windows/imports" % (name, module)
+    if not {"ntoskrnl.exe", "storport.sys"} <= set(found):
+        yield "a miniport imports from the kernel and from Storport, this one from %s" % sorted(found)
+
+
+def section_problems(image):
+    if image.section_alignment != 4096:
+        yield "sections are aligned at %d" % image.section_alignment
+    for section in image.sections:
+        if section.flags & EXECUTE and section.flags & WRITE:
+            yield "%s can be written and executed" % section.name
+        if section.address % 4096:
+            yield "%s begins within a page" % section.name
+
+
+def flag_problems(image):
+    for flag, meaning in FLAGS.items():
+        if not image.flags & flag:
+            yield "it is not marked for %s" % meaning
+    if not image.directory(RELOCATIONS)[1]:
+        yield "it has no relocations, so it cannot move"
+    if image.directory(EXPORTS)[1]:
+        yield "it exports something"
+
+
+def checksum_problems(image):
+    if image.checksum != image.right_checksum():
+        yield "it says %#x, right is %#x" % (image.checksum, image.right_checksum())
+
+
+def frame_problems(image):
+    frames = list(image.frames())
+    if len(frames) < 100:
+        yield "%d functions with unwind codes: where are the others?" % len(frames)
+    for address, taken, pushed in frames:
+        if taken > FRAME_BYTES or pushed > PUSHED:
+            yield "the function at %#x takes %d bytes of stack and pushes %d registers" % (address, taken, pushed)
+    print("# the largest frame: %d bytes" % max(taken for _, taken, _ in frames))
+
+
+def output_of(*command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.stdout.decode(errors="replace")
+
+
+def dwarf_problems(image, path):
+    entry = output_of("x86_64-w64-mingw32-addr2line", "-e", path, hex(image.base + image.entry)).strip()
+    if not re.search(r"(?:^|/)programs/driver/driver\.c:\d+$", entry):
+        yield "addr2line says of DriverEntry: %s" % entry
+
+
+def pdb_problems(image):
+    named = image.pdb()
+    if not named or named[1] != "lungfish.pdb":
+        yield "the image names as its PDB: %s" % (named,)
+        return
+    pdb = os.path.join(OUT, "lungfish.pdb")
+    found = re.search(r"GUID: \{([0-9A-F-]+)\}", output_of("llvm-pdbutil", "dump", "--summary", pdb))
+    parts = found.group(1).split("-") if found else []
+    guid = b"".join(bytes.fromhex(part)[::-1] for part in parts[:3]) + bytes.fromhex("".join(parts[3:]))
+    if guid != named[0]:
+        yield "the PDB's identifier is %s, the image wants %s" % (guid.hex(), named[0].hex())
+    if not re.search(r"`DriverEntry`", output_of("llvm-pdbutil", "dump", "--publics", "--symbols", pdb)):
+        yield "the PDB does not know DriverEntry"
+
+
+def bytes_of(path):
+    """What is the same wherever it was built: all but the PDB's identifier, as clang 14 writes its command line there."""
+    image = Image(path)
+    found = bytearray(image.bytes)
+    pdb = image.pdb()
+    if pdb:
+        found = found.replace(pdb[0], bytes(len(pdb[0])))
+        found[image.checksum_field:image.checksum_field + 4] = bytes(4)
+    return found
+
+
+def reproduction_problems():
+    """The same tree in another place, with another name's length, gives the same bytes."""
+    tree = os.path.join(TMPDIR, "another-place", "tree")
+    shutil.copytree(SOURCE, tree, ignore=shutil.ignore_patterns(".git", "build*[!.sh]", "__pycache__"))
+    again = os.path.join(TMPDIR, "again")
+    done = subprocess.run([os.path.join(tree, "packaging/windows/build.sh"), "--compiler", COMPILER, again],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        yield "it does not build: %s" % done.stdout.decode(errors="replace")
+        return
+    names = sorted(os.listdir(again))
+    wanted = ["lungfish.exe", "lungfish.inf"] + ["lungfish.pdb"] * (COMPILER == "clang") + ["lungfish.sys"]
+    if names != wanted:
+        yield "build.sh leaves %s" % names
+    for name in ("lungfish.sys", "lungfish.exe"):
+        if bytes_of(os.path.join(OUT, name)) != bytes_of(os.path.join(again, name)):
+            yield "%s has other bytes when it is built elsewhere" % name
+    if Image(os.path.join(again, "lungfish.sys")).timestamp:
+        yield "the image says when it was linked"
+
+
+def command_problems():
+    command = Image(os.path.join(OUT, "lungfish.exe"))
+    if command.subsystem != 3:
+        yield "lungfish.exe is no console program: subsystem %d" % command.subsystem
+    for module in sorted(set(command.imports()) - SYSTEM_MODULES):
+        yield "lungfish.exe wants %s, which Windows does not have" % module
+    yield from flag_problems(command)
+
+
+def main():
+    path = os.path.join(OUT, "lungfish.sys")
+    image = Image(path)
+    case("windows_image_is_a_native_driver_for_x64", header_problems(image))
+    case("windows_image_imports_what_is_allowed", import_problems(image))
+    case("windows_image_has_no_writable_code", section_problems(image))
+    case("windows_image_moves_and_does_not_execute_data", flag_problems(image))
+    case("windows_image_checksum_is_right", checksum_problems(image))
+    case("windows_image_frames_are_small", frame_problems(image))
+    if COMPILER == "gcc":
+        case("windows_image_knows_source_lines", dwarf_problems(image, path))
+    else:
+        case("windows_image_has_its_pdb", pdb_problems(image))
+    case("windows_image_is_the_same_elsewhere", reproduction_problems())
+    case("windows_command_needs_nothing_else", command_problems())
+    finish()
+
+
+main()

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# builds: windows-gcc
+"""The driver's sources as the WDK's compiler would have them. There is none here: clang stands in, with Microsoft's
+ABI and extensions, and with mingw-w64's headers for the WDK's."""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from windows_build import SOURCE, case, compiled, finish
+
+MINGW = "/usr/x86_64-w64-mingw32/include"
+COMPILER = ["clang", "--target=x86_64-pc-windows-msvc", "-fms-extensions", "-fms-compatibility-version=19.30",
+            "-fgnuc-version=12.2", "-std=c11", "-ffreestanding", "-I.", "-isystem", MINGW + "/ddk", "-isystem", MINGW,
+            "-D_WIN32_WINNT=0x0A00", "-DNTDDI_VERSION=0x0A000004", "-include", "tests/windows/msvc_nt.h"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wgnu", "-Wvla", "-Wshorten-64-to-32", "-Wframe-larger-than=1024",
+            "-Werror"]
+# offsetof and va_list are the compiler's own business, and every compiler has them.
+GNU_WORDS = re.compile(r"\b(?:__attribute__|__builtin_(?!offsetof|va_)\w+|__(?:atomic|sync)_\w+|__int128|__asm__|asm"
+                       r"|__extension__)\b")
+FORBIDDEN = {
+    "windows_sources_take_no_executable_pool": r"\bNonPagedPool(?:Execute|MustSucceed|CacheAligned\w*)?\b|\bExAllocatePool\b",
+    "windows_sources_have_no_seh": r"\b_{1,2}(?:try|except|finally|leave)\b",
+    "windows_sources_have_no_floating_point": r"\b(?:float|double)\b",
+    "windows_sources_do_not_ask_for_irql_or_thread": r"\bKeGetCurrent(?:Irql|Thread)\b",
+}
+COMMENT_OR_TEXT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
+
+
+def run(*command):
+    done = subprocess.run(command, cwd=SOURCE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+def in_parallel(function, sources):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for problems in pool.map(function, sources):
+            yield from problems
+
+
+def compile_problems(source):
+    code, _, said = run(*COMPILER, *WARNINGS, "-O0", "-c", "-o", os.devnull, source)
+    return ["%s: %s" % (source, said.strip()[:4000])] if code else []
+
+
+def gnu_words(source):
+    """What is left, when no macro says that the compiler is clang or gcc, of what only these know."""
+    code, text, said = run(*COMPILER, "-U__clang__", "-E", source)
+    if code:
+        return ["%s: %s" % (source, said.strip()[:2000])]
+    problems, where, line = set(), "", 0
+    for row in text.splitlines():
+        marker = re.match(r'#\s*(?:line\s+)?(\d+) "([^"]*)"', row)
+        if marker:
+            line, where = int(marker.group(1)), os.path.normpath(marker.group(2))
+            continue
+        if not where.startswith("/") and where[:1] != "<":
+            found = GNU_WORDS.search(COMMENT_OR_TEXT.sub(" ", row))
+            if found:
+                problems.add("%s:%d: %s" % (where, line, found.group(0)))
+        line += 1
+    return sorted(problems)
+
+
+def files_of(sources):
+    """The sources, and every header of ours that one of them includes."""
+    found, waiting = set(), list(sources)
+    while waiting:
+        path = waiting.pop()
+        if path in found or not os.path.exists(os.path.join(SOURCE, path)):
+            continue
+        found.add(path)
+        with open(os.path.join(SOURCE, path), encoding="utf-8") as text:
+            waiting += re.findall(r'^\s*#\s*include\s*"([^"]+)"', text.read(), re.M)
+    return sorted(found)
+
+
+def forbidden(pattern, files):
+    for path in files:
+        with open(os.path.join(SOURCE, path), encoding="utf-8") as text:
+            blank = COMMENT_OR_TEXT.sub(lambda piece: re.sub(r"[^\n]", " ", piece.group(0)), text.read())
+        for number, line in enumerate(blank.splitlines(), 1):
+            found = re.search(pattern, line)
+            if found:
+                yield "%s:%d: %s" % (path, number, found.group(0))
+
+
+def main():
+    sources = sorted(compiled("driver.sys"))
+    case("windows_sources_are_found", [] if len(sources) > 60 else ["only %d" % len(sources)])
+    case("windows_sources_compile_for_the_abi_of_microsoft", in_parallel(compile_problems, sources))
+    case("windows_sources_are_free_of_gnu_words", in_parallel(gnu_words, sources))
+    files = files_of(sources)
+    for name, pattern in FORBIDDEN.items():
+        case(name, forbidden(pattern, files))
+    finish()
+
+
+main()
