@@ -15,7 +15,6 @@ usage()
 
 		  --compiler gcc|clang  gcc of mingw-w64, debug information inside lungfish.sys (the default);
 		                        or clang and lld, which leave lungfish.pdb besides
-		  --checked             with the contract checks of core/check.c: for tests
 		  --build DIR           build there (build/windows-gcc, build/windows-clang)
 
 		example: packaging/windows/build.sh --compiler clang /tmp/lungfish && ls /tmp/lungfish
@@ -28,7 +27,7 @@ die()
 	exit 1
 }
 
-compiler=gcc checked=disabled build= out=
+compiler=gcc build= out=
 while (($#)); do
 	case $1 in
 	-h | --help)
@@ -40,7 +39,6 @@ while (($#)); do
 		[[ $1 == --compiler ]] && compiler=$2 || build=$2
 		shift
 		;;
-	--checked) checked=enabled ;;
 	-*) die "there is no option $1: see build.sh --help" ;;
 	*)
 		[[ -z $out ]] || die "one OUTDIR only: $out, or $1?"
@@ -62,11 +60,7 @@ log=$build.log
 mkdir -p "$out" "$(dirname "$build")"
 echo "Building for Windows with $compiler in $build"
 {
-	if [[ -f $build/build.ninja ]]; then
-		meson configure "$build" "-Dchecked=$checked"
-	else
-		meson setup "$build" "$root" --cross-file "$root/packaging/windows/$cross" "-Dchecked=$checked"
-	fi
+	[[ -f $build/build.ninja ]] || meson setup "$build" "$root" --cross-file "$root/packaging/windows/$cross"
 	ninja -C "$build"
 } >"$log" 2>&1 </dev/null || {
 	tail -n 60 "$log" >&2
@@ -74,7 +68,6 @@ echo "Building for Windows with $compiler in $build"
 }
 
 made=$build/packaging/windows
-cp "$made/lungfish.sys" "$root/packaging/windows/lungfish.inf" "$out"
-[[ ! -f $made/lungfish.exe ]] || cp "$made/lungfish.exe" "$out"
+cp "$made/lungfish.sys" "$made/lungfish.exe" "$root/packaging/windows/lungfish.inf" "$out"
 [[ $compiler == gcc ]] || cp "$made/lungfish.pdb" "$out"
 echo "Made in $out:$(cd "$out" && printf ' %s' lungfish.*)"
