@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from windows_build import SOURCE, case, compiled, finish
+from windows_build import BUILD, SOURCE, case, compiled, finish
 
 MINGW = "/usr/x86_64-w64-mingw32/include"
 COMPILER = ["clang", "--target=x86_64-pc-windows-msvc", "-fms-extensions", "-fms-compatibility-version=19.30",
-            "-fgnuc-version=12.2", "-std=c11", "-ffreestanding", "-I.", "-isystem", MINGW + "/ddk", "-isystem", MINGW,
+            "-fgnuc-version=12.2", "-std=c11", "-ffreestanding", "-I.", "-I" + BUILD, "-isystem", MINGW + "/ddk", "-isystem", MINGW,
             "-D_WIN32_WINNT=0x0A00", "-DNTDDI_VERSION=0x0A000004", "-include", "tests/windows/msvc_nt.h"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wgnu", "-Wvla", "-Wshorten-64-to-32", "-Wframe-larger-than=1024",
             "-Werror"]
