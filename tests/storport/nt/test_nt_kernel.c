@@ -820,7 +820,7 @@ TEST(registry_and_power_answer)
 {
 	UNICODE_STRING name;
 	OBJECT_ATTRIBUTES attributes;
-	HANDLE key;
+	HANDLE key, above;
 	union {
 		KEY_VALUE_PARTIAL_INFORMATION partial;
 		uint8_t room[64];
@@ -828,9 +828,13 @@ TEST(registry_and_power_answer)
 	ULONG length, data = 42;
 	lf_fake_reset();
 	lf_fake_registry_set("\\Registry\\Machine\\X\\Parameters", "Targets", REG_DWORD, &data, sizeof(data));
-	RtlInitUnicodeString(&name, L"\\registry\\machine\\x\\parameters");
+	RtlInitUnicodeString(&name, L"\\registry\\machine\\x");
 	InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, NULL);
+	CHECK_EQ(ZwOpenKey(&above, KEY_READ, &attributes), 0);
+	RtlInitUnicodeString(&name, L"parameters");
+	InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, above, NULL);
 	CHECK_EQ(ZwOpenKey(&key, KEY_READ, &attributes), 0);
+	ZwClose(above);
 	RtlInitUnicodeString(&name, L"targets");
 	CHECK_EQ(ZwQueryValueKey(key, &name, KeyValuePartialInformation, &value, sizeof(value), &length), 0);
 	CHECK_EQ(value.partial.DataLength, 4);

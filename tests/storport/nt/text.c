@@ -210,16 +210,27 @@ void lf_fake_registry_set(const char *key, const char *name, ULONG type, const v
 	pthread_mutex_unlock(&mutex);
 }
 
+/* A key is there when it has values, or keys that have. */
+static bool is_at_or_below(const char *key, const char *above)
+{
+	size_t length = strlen(above);
+	return strncasecmp(key, above, length) == 0 && (key[length] == 0 || key[length] == '\\');
+}
+
 NTSTATUS ZwOpenKey(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes)
 {
 	lf_fake_passive("ZwOpenKey");
 	if (!(attributes->Attributes & OBJ_KERNEL_HANDLE))
 		lf_fake_broken("ZwOpenKey without OBJ_KERNEL_HANDLE");
-	char key[256];
-	lf_fake_ascii(attributes->ObjectName, key, sizeof(key));
+	char below[128], key[256];
+	lf_fake_ascii(attributes->ObjectName, below, sizeof(below));
+	const struct open_key *root = NULL;
+	if (attributes->RootDirectory)
+		root = lf_fake_handle_body(attributes->RootDirectory, LF_FAKE_KEY, NULL);
+	snprintf(key, sizeof(key), "%.120s%s%s", root ? root->key : "", root ? "\\" : "", below);
 	pthread_mutex_lock(&mutex);
 	struct value *value = values;
-	while (value && strcasecmp(value->key, key))
+	while (value && !is_at_or_below(value->key, key))
 		value = value->next;
 	pthread_mutex_unlock(&mutex);
 	if (!value)

@@ -316,7 +316,6 @@ NTSTATUS ZwQueryValueKey(HANDLE KeyHandle, UNICODE_STRING *ValueName,
 /* ---- text ---- */
 
 #define DPFLTR_IHVDRIVER_ID  77
-#define DPFLTR_IHVBUS_ID     79
 #define DPFLTR_DEFAULT_ID    101
 #define DPFLTR_ERROR_LEVEL   0
 #define DPFLTR_WARNING_LEVEL 1

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ntifs.h: the kernel of Windows as the tests have it on Linux: the names, the arguments, the values, and on
- * x86-64 the layouts of the real header; what they do is in tests/storport/nt. Compile with -fshort-wchar.
+ * ntifs.h: the kernel of Windows as the tests have it on Linux: the names, the arguments, the values and, but
+ * for DEVICE_OBJECT and IRP, the layouts of the real header on x86-64. What they do is in tests/storport/nt.
+ * Compile with -fshort-wchar.
  */
 #ifndef LF_TESTS_NT_NTIFS_H
 #define LF_TESTS_NT_NTIFS_H
