@@ -78,7 +78,24 @@ uint32_t lf_fake_locks_held(void)
 	return lf_fake_self()->lock_count;
 }
 
-/* ---- spin locks: the word is who holds it ---- */
+/* ---- spin locks: the word is who holds it; the race detector is told, as it looks for orders that deadlock
+ * ---- */
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LF_FAKE_TSAN
+#endif
+#endif
+
+#if defined(LF_FAKE_TSAN)
+#include <sanitizer/tsan_interface.h>
+#else
+#define __tsan_mutex_pre_lock(lock, flags)             ((void)0)
+#define __tsan_mutex_post_lock(lock, flags, recursion) ((void)0)
+#define __tsan_mutex_pre_unlock(lock, flags)           ((void)0)
+#define __tsan_mutex_post_unlock(lock, flags)          ((void)0)
+#define __tsan_mutex_linker_init                       0
+#endif
 
 KIRQL KeAcquireSpinLockRaiseToDpc(KSPIN_LOCK *lock)
 {
@@ -86,19 +103,21 @@ KIRQL KeAcquireSpinLockRaiseToDpc(KSPIN_LOCK *lock)
 	lf_fake_need_irql("KeAcquireSpinLockRaiseToDpc", DISPATCH_LEVEL);
 	if (thread->lock_count == LF_FAKE_LOCKS_OF_A_THREAD)
 		lf_fake_broken("more than %d spin locks at once", LF_FAKE_LOCKS_OF_A_THREAD);
+	if (__atomic_load_n(lock, __ATOMIC_RELAXED) == (ULONG_PTR)thread)
+		lf_fake_broken("a spin lock is acquired by the thread that holds it");
+	__tsan_mutex_pre_lock(lock, __tsan_mutex_linker_init);
 	for (uint32_t tries = 1;; tries++) {
 		ULONG_PTR holder = 0;
 		if (__atomic_compare_exchange_n(
 			    lock, &holder, (ULONG_PTR)thread, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			break;
-		if (holder == (ULONG_PTR)thread)
-			lf_fake_broken("a spin lock is acquired by the thread that holds it");
 		/* Its holder may have lost its processor, as no real one does at DISPATCH_LEVEL. */
 		if (tries % 64 == 0)
 			nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 		else
 			sched_yield();
 	}
+	__tsan_mutex_post_lock(lock, __tsan_mutex_linker_init, 0);
 	KIRQL before = thread->irql;
 	thread->locks[thread->lock_count++] = (struct lf_fake_held_lock){lock, before};
 	thread->irql = DISPATCH_LEVEL;
@@ -121,7 +140,9 @@ VOID KeReleaseSpinLock(KSPIN_LOCK *lock, KIRQL irql)
 		lf_fake_broken("a spin lock is released to IRQL %u; it was acquired at %u", irql,
 			thread->locks[at - 1].before);
 	thread->lock_count--;
+	__tsan_mutex_pre_unlock(lock, 0);
 	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+	__tsan_mutex_post_unlock(lock, 0);
 	thread->irql = irql;
 }
 
