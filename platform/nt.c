@@ -95,6 +95,9 @@ void lf_handle_close(lf_handle handle)
 	lf_assert(NT_SUCCESS(status));
 }
 
+static size_t format_values(char *text, size_t room_bytes, const char *format, va_list values)
+	LF_PRINTF(3, 0);
+
 /* _vsnprintf says -1 of text that was cut, and then, or when it just fits, writes no zero. */
 static size_t format_values(char *text, size_t room_bytes, const char *format, va_list values)
 {
@@ -225,6 +228,7 @@ _Noreturn void lf_panic(const char *file, int line, const char *what)
 
 void lf_nt_platform_init(const UNICODE_STRING *registry_path)
 {
+	memset(&rate, 0, sizeof(rate));
 	lf_lock_init(&rate.lock);
 	log_level = lf_nt_parameter(registry_path, L"LogLevel", LF_LOG_NOTICE);
 }

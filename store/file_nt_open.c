@@ -118,10 +118,15 @@ static bool is_of_no_file(NTSTATUS status)
 /* Network and other file systems, and what they lie on; no pipe, no port, no null device. */
 static bool has_files(DEVICE_TYPE type)
 {
-	return type == FILE_DEVICE_DISK || type == FILE_DEVICE_CD_ROM || type == FILE_DEVICE_VIRTUAL_DISK ||
-	       type == FILE_DEVICE_DISK_FILE_SYSTEM || type == FILE_DEVICE_CD_ROM_FILE_SYSTEM ||
-	       type == FILE_DEVICE_NETWORK_FILE_SYSTEM || type == FILE_DEVICE_FILE_SYSTEM ||
-	       type == FILE_DEVICE_DVD;
+	static const DEVICE_TYPE types[] = {FILE_DEVICE_DISK, FILE_DEVICE_CD_ROM, FILE_DEVICE_VIRTUAL_DISK,
+		FILE_DEVICE_DISK_FILE_SYSTEM, FILE_DEVICE_CD_ROM_FILE_SYSTEM, FILE_DEVICE_FILE_SYSTEM,
+		FILE_DEVICE_NETWORK, FILE_DEVICE_NETWORK_FILE_SYSTEM, FILE_DEVICE_DFS,
+		FILE_DEVICE_DFS_FILE_SYSTEM};
+
+	for (uint32_t i = 0; i < lf_count_of(types); i++)
+		if (types[i] == type)
+			return true;
+	return false;
 }
 
 static enum lf_error refuse_device(const struct lf_source *source, struct lf_message *message)
