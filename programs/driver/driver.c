@@ -8,6 +8,7 @@
 #include "control/ioctl_nt.h"
 #include "edge/storport/storport.h"
 #include "programs/version.h"
+#include "store/driver_nt.h"
 #include "store/store.h"
 #include "trace/sink_nt.h"
 
@@ -226,6 +227,7 @@ NTSTATUS NTAPI DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *registry_path)
 {
 	lf_nt_platform_init(registry_path);
 	lf_trace_nt_start(registry_path);
+	lf_store_file_set_driver(driver);
 	NTSTATUS status = lf_storport_register(driver, registry_path, &backend);
 	if (!NT_SUCCESS(status))
 		unload();
