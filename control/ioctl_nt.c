@@ -51,6 +51,7 @@ struct call {
 
 	/* Of a request that may bring an image: the thread's, until it posts. */
 	bool opens;
+	uint32_t halves; /* of what opened() waits for; the server's lock */
 	struct lf_nt_thread thread;
 	SECURITY_CLIENT_CONTEXT client;
 	enum lf_control_status refused;
@@ -223,14 +224,31 @@ static void stop_all(struct lf_post *note)
 
 /* ---- Opening an image ---- */
 
+/*
+ * The thread has opened, or its starter has a thread that can be joined: whoever comes second posts. When it
+ * stops, a late thread does not: lf_ioctl_close joins, as lf_ioctl_stop does not wait for what may take so
+ * long.
+ */
+static void opened(struct call *call, bool by_starter)
+{
+	struct lf_ioctl *ioctl = call->ioctl;
+	bool posts;
+
+	lf_lock(&ioctl->lock);
+	posts = call->halves++ == 1 && (by_starter || !ioctl->stopping);
+	ioctl->posts += posts;
+	lf_unlock(&ioctl->lock);
+	if (posts)
+		lf_loop_post(ioctl->options.loop, &call->post);
+}
+
 /* A thread of its own: it may take as long as a redirector has patience, and nobody waits but who asked. */
 static void open_image(void *context)
 {
 	struct call *call = context;
-	struct lf_ioctl *ioctl = call->ioctl;
 	const union lf_control_request *request = &call->decoded;
 	const char *path = NULL;
-	bool read_only = false, stopping;
+	bool read_only = false;
 
 	/* What cannot be decoded the handler refuses. */
 	if (lf_control_decode_request(call->request, call->length_bytes, &call->decoded, &call->message) ==
@@ -245,14 +263,7 @@ static void open_image(void *context)
 		call->refused =
 			lf_image_open(path, read_only, &call->client, &call->handles[0], &call->message);
 	lf_access_release(&call->client);
-	lf_lock(&ioctl->lock);
-	stopping = ioctl->stopping;
-	if (!stopping)
-		ioctl->posts++;
-	lf_unlock(&ioctl->lock);
-	/* Else lf_ioctl_close joins: lf_ioctl_stop has not waited for what may take so long. */
-	if (!stopping)
-		lf_loop_post(ioctl->options.loop, &call->post);
+	opened(call, false);
 }
 
 /* ---- In the thread of whoever asks ---- */
@@ -307,10 +318,13 @@ static bool brings_image(const IRP *irp)
 static void refuse(struct lf_ioctl *ioctl, IRP *irp, enum lf_control_status status, const char *text)
 {
 	IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+	ULONG room = stack->Parameters.DeviceIoControl.OutputBufferLength;
 
-	complete(ioctl, irp, STATUS_SUCCESS,
-		lf_handler_refuse(status, text, irp->AssociatedIrp.SystemBuffer,
-			stack->Parameters.DeviceIoControl.OutputBufferLength));
+	if (room < sizeof(struct lf_control_failure))
+		complete(ioctl, irp, STATUS_BUFFER_TOO_SMALL, 0);
+	else
+		complete(ioctl, irp, STATUS_SUCCESS,
+			lf_handler_refuse(status, text, irp->AssociatedIrp.SystemBuffer, room));
 }
 
 /* False: too many are outstanding. */
@@ -373,8 +387,10 @@ static void begin(struct call *call)
 	if (call->opens) {
 		call->thread.run = open_image;
 		call->thread.context = call;
-		if (lf_nt_thread_start(&call->thread) == LF_OK)
+		if (lf_nt_thread_start(&call->thread) == LF_OK) {
+			opened(call, true);
 			return;
+		}
 		lf_access_release(&call->client);
 		lf_lock(&ioctl->lock);
 		ioctl->opens--;
