@@ -134,7 +134,7 @@ def reproduction_problems():
     done = subprocess.run([os.path.join(tree, "packaging/windows/build.sh"), "--compiler", COMPILER, again],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
-        yield "it does not build: %s" % done.stdout.decode(errors="replace")
+        yield "it does not build: %s" % done.stdout.decode(errors="replace")[-3000:]
         return
     names = sorted(os.listdir(again))
     wanted = ["lungfish.exe", "lungfish.inf"] + ["lungfish.pdb"] * (COMPILER == "clang") + ["lungfish.sys"]
