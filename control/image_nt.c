@@ -83,7 +83,6 @@ static bool is_file(HANDLE file, struct lf_message *message)
 
 	if (NT_SUCCESS(ZwQueryInformationFile(
 		    file, &status, &standard, sizeof(standard), FileStandardInformation)) &&
-		!standard.Directory &&
 		NT_SUCCESS(ZwQueryVolumeInformationFile(
 			file, &status, &device, sizeof(device), FileFsDeviceInformation))) {
 		switch (device.DeviceType) {
