@@ -67,6 +67,7 @@ struct lf_reset {
 struct lf_resets {
 	struct lf_lock lock;
 	uint64_t ticket;
+	uint64_t of_all;        /* resets of every target so far; atomic, changed under the lock */
 	struct lf_link waiters; /* SRBs, by struct lf_srb.link, oldest first */
 	bool stopped;
 	KTIMER timer; /* for the oldest waiter, and for whatever has to begin again */
@@ -167,6 +168,7 @@ struct lf_srb {
 	uint32_t target, lun;
 	bool counted;           /* as outstanding of its unit */
 	uint8_t instead;        /* SRB status that holds whatever the command says; 0: none */
+	uint64_t resets_before; /* resets of every target when it came */
 	struct lf_link link;    /* resets: in waiters */
 	struct lf_reset *reset; /* that it waits for; NULL: of every target */
 	uint64_t ticket, due_ns;

@@ -216,6 +216,7 @@ static void reset_all(struct lf_storport *storport, struct lf_srb *own)
 
 	lf_lock(&resets->lock);
 	uint64_t ticket = ++resets->ticket;
+	lf_atomic_add_relaxed_u64(&resets->of_all, 1);
 	if (own != NULL)
 		wait_locked(resets, own, NULL, ticket);
 	lf_unlock(&resets->lock);

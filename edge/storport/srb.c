@@ -76,6 +76,15 @@ static uint8_t srb_status_of(struct lf_srb *own)
 	}
 }
 
+/*
+ * Whether a reset of the whole bus came while it was out. Then it ends with BUS_RESET, also when its work was
+ * done before that could be stopped: Storport has given it up, and whoever sent it sends it again.
+ */
+static bool was_reset(const struct lf_srb *own)
+{
+	return lf_atomic_load_relaxed_u64(&own->storport->resets.of_all) != own->resets_before;
+}
+
 /* lf_request.done: any thread, up to DISPATCH_LEVEL. */
 static void command_done(struct lf_request *request)
 {
@@ -84,8 +93,8 @@ static void command_done(struct lf_request *request)
 	uint32_t moved = (uint32_t)request->data_moved;
 
 	if (srb_status == 0)
-		srb_status = srb_status_of(own);
-	if (own->instead != 0 || request->status == LF_STATUS_TASK_ABORTED) {
+		srb_status = was_reset(own) ? SRB_STATUS_BUS_RESET : srb_status_of(own);
+	if (own->instead != 0 || srb_status == SRB_STATUS_BUS_RESET) {
 		scsi_status = LF_STATUS_GOOD;
 		moved = 0;
 	}
@@ -178,6 +187,7 @@ struct lf_srb *lf_srb_prepare(struct lf_storport *storport, const struct lf_view
 
 	memset(own, 0, sizeof(*own));
 	own->storport = storport;
+	own->resets_before = lf_atomic_load_relaxed_u64(&storport->resets.of_all);
 	own->srb = view->srb;
 	own->scsi_status = view->scsi_status;
 	own->sense_length = view->sense_length;
