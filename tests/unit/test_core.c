@@ -510,3 +510,137 @@ TEST(core_spoiled_data_is_not_written)
 	}
 	stage_close(stage);
 }
+
+static const struct lf_store_info small_info = {
+	.block_count = BLOCKS, .block_size = 512, .physical_block_size = 512};
+
+/* The address, or LF_LUN_ANY. */
+static uint32_t add_at(struct lf_adapter *adapter, struct lf_store *store, uint32_t target, uint32_t lun,
+	struct lf_lu **lu, struct lf_message *message)
+{
+	struct lf_lu_options options = {.target = target, .lun = lun, .serial = "1", .identifier = 1};
+
+	if (lf_lu_add(adapter, &options, &held_ops, store, &small_info, lu, message) != LF_OK)
+		return LF_LUN_ANY;
+	return lf_lu_lun(*lu);
+}
+
+static void take_away(struct lf_lu *lu)
+{
+	struct lf_removal removal = {.done = removal_done};
+
+	lf_lu_remove(lu, &removal);
+	lf_lu_free(lu);
+}
+
+TEST(an_adapter_has_the_addresses_it_was_made_for)
+{
+	struct lf_adapter *adapter = lf_adapter_create(
+		&(struct lf_adapter_options){.target_count = LF_TARGETS_MAX, .lun_count = 3});
+	struct lf_nexus *last = lf_nexus_open(
+		adapter, &(struct lf_nexus_options){.initiator = "one", .target = LF_TARGETS_MAX - 1});
+	struct lf_store store = {.inline_done = true};
+	struct lf_message message;
+	struct lf_lu *lu[3], *more;
+
+	CHECK_EQ(add_at(adapter, &store, LF_TARGETS_MAX, 0, &more, &message), LF_LUN_ANY);
+	CHECK_STR(message.text, "target 255 is too high: the last one is 254");
+	CHECK_EQ(add_at(adapter, &store, 0, 3, &more, &message), LF_LUN_ANY);
+	CHECK_STR(message.text, "LUN 3 is too high: the last one is 2");
+	for (uint32_t i = 0; i < 3; i++)
+		CHECK_EQ(add_at(adapter, &store, LF_TARGETS_MAX - 1, LF_LUN_ANY, &lu[i], &message), i);
+	CHECK_EQ(add_at(adapter, &store, LF_TARGETS_MAX - 1, LF_LUN_ANY, &more, &message), LF_LUN_ANY);
+	CHECK_STR(message.text, "no address for another device: disconnect one");
+	take_away(lu[1]);
+	CHECK_EQ(add_at(adapter, &store, LF_TARGETS_MAX - 1, LF_LUN_ANY, &lu[1], &message), 1);
+	for (uint32_t i = 0; i < 3; i++)
+		take_away(lu[i]);
+	lf_nexus_close(last);
+	lf_adapter_destroy(adapter);
+}
+
+TEST(a_lun_that_no_unit_can_have_has_none)
+{
+	static const uint32_t luns[] = {1, 5, 0x4000 | 300, 0x4000 | (LF_LUNS_MAX - 1)}; /* as SAM has them */
+	struct lf_adapter *adapter = lf_adapter_create(&(struct lf_adapter_options){.lun_count = 2});
+	struct stage stage = {.adapter = adapter};
+
+	stage.nexus = lf_nexus_open(adapter, &(struct lf_nexus_options){.initiator = "one"});
+	for (uint32_t i = 0; i < lf_count_of(luns); i++) {
+		struct command *ready = run_on(&stage, stage.nexus, luns[i], 0x00);
+		CHECK_EQ(sense_of(ready), 0x52500);
+		free(ready);
+	}
+	lf_nexus_close(stage.nexus);
+	lf_adapter_destroy(adapter);
+}
+
+/* What an edge may lend that nobody has mapped. */
+TEST(the_core_says_which_data_it_does_not_touch)
+{
+	static const uint8_t codes[] = {0x08, 0x0a, 0x28, 0x2a, 0x12, 0x2f, 0x2e};
+	struct stage *stage = stage_open();
+
+	for (uint32_t i = 0; i < lf_count_of(codes); i++) {
+		struct command *command = begin(stage, stage->nexus, 0, codes[i], 1, LF_TASK_SIMPLE);
+		CHECK(command->begun);
+		CHECK_EQ(command->request.data_is_medium, i < 4);
+		command->request.data_spoiled = true;
+		submit(command, false);
+		CHECK_EQ(command->ended, 1);
+		free(command);
+	}
+	stage_close(stage);
+}
+
+/* FUA: a READ flushes first, by the same operation in the same memory. */
+TEST(what_the_edge_tells_the_store_stays_on_the_way)
+{
+	static const uint8_t codes[] = {0x28, 0x2a};
+	struct stage *stage = stage_open();
+
+	for (uint32_t i = 0; i < 2 * lf_count_of(codes); i++) {
+		struct command *command = begin(stage, stage->nexus, 0, codes[i / 2], 8, LF_TASK_SIMPLE);
+		struct lf_request *request = &command->request;
+		CHECK(command->begun && request->data_is_medium);
+		request->cdb[1] = i % 2 == 0 ? 0 : 0x08;
+		request->io.platform.words[0] = 0x5eed;
+		command->segment = (struct lf_segment){NULL, 4096};
+		request->segments = &command->segment;
+		request->segment_count = 1;
+		request->data_length = 4096;
+		lf_submit(request);
+		while (!command->ended) {
+			CHECK_EQ(request->io.platform.words[0], 0x5eed);
+			CHECK(held_release(&stage->store[0]));
+		}
+		CHECK_EQ(request->status, LF_STATUS_GOOD);
+		CHECK_EQ(request->data_moved, 4096);
+		free(command);
+	}
+	stage_close(stage);
+}
+
+TEST(a_command_of_the_edge_leaves_attentions_to_the_initiator)
+{
+	struct stage *stage = stage_open();
+	struct lf_nexus *fresh =
+		lf_nexus_open(stage->adapter, &(struct lf_nexus_options){.initiator = "fresh"});
+	struct command own = {.request = {.nexus = fresh,
+				      .cdb = {0x35},
+				      .cdb_length = 10,
+				      .tag = 1,
+				      .no_attention = true,
+				      .done = command_done}};
+
+	CHECK(lf_begin(&own.request));
+	lf_submit(&own.request);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(own.ended, 1);
+	CHECK_EQ(own.request.status, LF_STATUS_GOOD);
+	struct command *ready = run_on(stage, fresh, 0, 0x00);
+	CHECK_EQ(sense_of(ready), 0x62900);
+	free(ready);
+	lf_nexus_close(fresh);
+	stage_close(stage);
+}
