@@ -119,6 +119,16 @@ void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waite
 }
 
 /*
+ * INQUIRY, REPORT LUNS and REQUEST SENSE say what the unit is and has to tell, and touch no medium: they may
+ * pass whatever waits (SAM-5 8.2, as if HEAD OF QUEUE), a reset too. Else a unit whose store answers no more
+ * would hold up whoever looks who else is there.
+ */
+static bool lf_task_only_looks(const struct lf_task *task)
+{
+	return (task->request->command->flags & LF_CMD_WITHOUT_UNIT) != 0;
+}
+
+/*
  * ORDERED: when all older tasks of the unit have retired; SIMPLE: when no barrier older than it stands; HEAD
  * OF QUEUE passes ORDERED tasks, but not a reset, whose old tasks may still be writing.
  */
@@ -128,6 +138,8 @@ bool lf_task_may_run_locked(const struct lf_task *task)
 		return true;
 	if (task->lu->exclusive != NULL)
 		return task->lu->exclusive == &task->exclusive && task->exclusive.left == 0;
+	if (task->attribute != LF_TASK_ORDERED && lf_task_only_looks(task))
+		return true;
 	if (task->attribute == LF_TASK_ORDERED && task->order.remaining > 0)
 		return false;
 	lf_list_each(link, after, &task->lu->barriers)

@@ -124,6 +124,32 @@ TEST(ordered_task_waits_for_older_and_holds_younger)
 	stage_close(stage);
 }
 
+/* The store never answers: whoever asks what the unit is need not wait for that. */
+TEST(inquiry_passes_a_reset_that_does_not_end)
+{
+	struct stage *stage = stage_open();
+	struct command *stuck = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct tmf *reset = manage(stage, LF_TMF_LUN_RESET, 0, 0);
+
+	CHECK_EQ(reset->answered, 0);
+	struct command *inquiry = run_on(stage, stage->other, 0, 0x12);
+	CHECK_EQ(inquiry->ended, 1);
+	CHECK_EQ(inquiry->request.status, LF_STATUS_GOOD);
+	struct command *told = run_on(stage, stage->other, 0, 0x00);
+	CHECK_EQ(told->ended, 1); /* of the reset, which needs no wait either */
+	struct command *ready = run_on(stage, stage->other, 0, 0x00);
+	CHECK_EQ(ready->ended, 0);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(reset->answered, 1);
+	CHECK_EQ(ready->ended, 1);
+	free(stuck);
+	free(inquiry);
+	free(told);
+	free(ready);
+	free(reset);
+	stage_close(stage);
+}
+
 TEST(a_long_queue_of_ordered_tasks_runs_in_order_without_recursion)
 {
 	struct stage *stage = stage_open();
