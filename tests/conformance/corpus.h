@@ -114,6 +114,7 @@ bool way_fail(struct way_to *way, const char *format, ...) __attribute__((format
 /* NULL when it cannot be had; the reason went to stdout. */
 struct way_to *loop_way_open(bool deferred);
 struct way_to *iscsi_way_open(void);
+struct way_to *storport_way_open(void);
 
 /* ---- Files (case.c) ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c: conformance [OPTION...] [FILE...]: runs the corpus over the loop edge and over iSCSI. */
+/* main.c: conformance [OPTION...] [FILE...]: runs the corpus over the ways to an adapter that modes.h names.
+ */
 #include <dirent.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -7,21 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/conformance/corpus.h"
+#include "tests/conformance/modes.h"
 
 #define FILES_MAX 512
 
 static const char usage[] =
-	"usage: conformance [--mode inline|deferred|iscsi]... [--case TEXT] [--golden] [FILE...]\n"
-	"Runs the cases of the files, or of every *.scsi in $SOURCE/tests/conformance, in each mode.\n"
+	"usage: conformance [--mode MODE]... [--case TEXT] [--golden] [FILE...]\n"
+	"Runs the cases of the files, or of every *.scsi in $SOURCE/tests/conformance, in each mode:\n%s"
 	"  --case TEXT  only cases whose names have TEXT in them\n"
-	"  --golden     writes golden/opcodes-*.txt anew, from what the adapter says\n"
-	"iSCSI needs $BUILD, where lungfishd is; lungfish comes from $BUILD_GCC if that is set.\n";
-
-static const char *const modes[] = {"inline", "deferred", "iscsi"};
+	"  --golden     writes golden/opcodes-*.txt anew, from what the adapter says\n";
 
 struct choice {
-	bool modes[3];
+	bool modes[CORPUS_MODES_MAX];
 	bool golden, golden_checked;
 	char directory[256];
 	char *files[FILES_MAX];
@@ -65,14 +63,9 @@ static void find_files(struct choice *choice)
 		free(entries);
 }
 
-static struct way_to *open_way(int mode)
+static void run_mode(struct choice *choice, const struct corpus_mode *mode)
 {
-	return mode == 2 ? iscsi_way_open() : loop_way_open(mode == 1);
-}
-
-static void run_mode(struct choice *choice, int mode)
-{
-	struct way_to *way = open_way(mode);
+	struct way_to *way = mode->open();
 	char golden[300];
 
 	if (way == NULL) {
@@ -80,7 +73,7 @@ static void run_mode(struct choice *choice, int mode)
 		return;
 	}
 	snprintf(golden, sizeof(golden), "%s/golden", choice->directory);
-	for (int cdrom = 0; cdrom < 2 && mode < 2 && (choice->golden || choice->golden_checked); cdrom++)
+	for (int cdrom = 0; cdrom < 2 && mode->golden && (choice->golden || choice->golden_checked); cdrom++)
 		if (!opcodes_check(&choice->corpus, golden, way, cdrom == 1, choice->golden) &&
 			choice->golden)
 			choice->corpus.failed++;
@@ -102,16 +95,16 @@ static bool read_options(struct choice *choice, int count, char **words)
 	int option;
 
 	while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
-		int mode = 0;
+		uint32_t mode = 0;
 
 		if (option == 'c') {
 			choice->corpus.only = optarg;
 		} else if (option == 'g') {
 			choice->golden = true;
 		} else if (option == 'm') {
-			while (mode < 3 && strcmp(modes[mode], optarg) != 0)
+			while (mode < corpus_mode_count && strcmp(corpus_modes[mode].name, optarg) != 0)
 				mode++;
-			if (mode == 3)
+			if (mode == corpus_mode_count)
 				return false;
 			choice->modes[mode] = any = true;
 		} else {
@@ -120,7 +113,7 @@ static bool read_options(struct choice *choice, int count, char **words)
 	}
 	if (choice->golden && !any)
 		choice->modes[0] = any = true;
-	for (int mode = 0; mode < 3 && !any; mode++)
+	for (uint32_t mode = 0; mode < corpus_mode_count && !any; mode++)
 		choice->modes[mode] = true;
 	for (int i = optind; i < count && choice->count < FILES_MAX; i++)
 		choice->files[choice->count++] = strdup(words[i]);
@@ -135,7 +128,7 @@ int main(int count, char **words)
 	snprintf(choice.directory, sizeof(choice.directory), "%s/tests/conformance",
 		source == NULL ? "." : source);
 	if (!read_options(&choice, count, words)) {
-		fputs(usage, stderr);
+		fprintf(stderr, usage, corpus_modes_usage);
 		return 2;
 	}
 	choice.golden_checked = choice.count == 0 && choice.corpus.only == NULL;
@@ -145,9 +138,9 @@ int main(int count, char **words)
 		fprintf(stderr, "there are no *.scsi in %s: set SOURCE\n", choice.directory);
 		return 2;
 	}
-	for (int mode = 0; mode < 3; mode++)
+	for (uint32_t mode = 0; mode < corpus_mode_count; mode++)
 		if (choice.modes[mode])
-			run_mode(&choice, mode);
+			run_mode(&choice, &corpus_modes[mode]);
 	printf("# %u passed, %u failed, %u skipped\n", choice.corpus.passed, choice.corpus.failed,
 		choice.corpus.skipped);
 	for (int i = 0; i < choice.count; i++)

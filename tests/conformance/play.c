@@ -502,6 +502,23 @@ static bool do_only(struct play *play, struct reader *reader)
 	return true;
 }
 
+/* not WAY REASON: that way to an adapter cannot show it. */
+static bool do_not(struct play *play, struct reader *reader)
+{
+	char word[16];
+
+	reader_word(reader, word, sizeof(word));
+	reader_space(reader);
+	if (*reader->at == '\0')
+		return reader_fail(reader, "not %s wants a reason", word);
+	if (strcmp(word, play->way->ops->name) == 0) {
+		play->outcome = SKIPPED;
+		snprintf(play->why, sizeof(play->why), "%s", reader->at);
+	}
+	reader->at += strlen(reader->at);
+	return true;
+}
+
 /* ---- Task management, the operator ---- */
 
 static bool do_tmf(struct play *play, struct reader *reader)
@@ -640,6 +657,7 @@ static const struct directive {
 	{"drain", false, do_drain},
 	{"for", false, do_for},
 	{"only", false, do_only},
+	{"not", false, do_not},
 	{"tmf", false, do_tmf},
 	{"resize", false, do_resize},
 	{"eject", false, do_eject},
