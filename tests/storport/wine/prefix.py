@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""For wine.py: a prefix of Wine with the stand-in, the driver, and the programs that use its disks.
+
+winedevice inherits the standard output of whoever first needs it, so nothing here reads from a pipe of Wine's: all
+goes to files. Each step has an end in time, and the prefix's server is stopped whatever becomes of this process.
+"""
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import harness  # the messages, as the socket has them
+
+STEP_S = 60
+WAIT_S = 20  # for what ought to come soon
+STAY_S = 900  # Wine ends, drivers and all, when no program runs
+TOOLS = ("wine", "wineserver", "meson", "ninja", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-addr2line", "mkfs.fat",
+         "fsck.fat", "mcopy", "mkntfs", "ntfsfix", "ntfscat", "xorriso")
+SERVICE_CODE = 0x4d038
+NO_INSTANCE = 0xffffffff
+GUARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guard.py")
+
+
+class Failure(Exception):
+    pass
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def missing_tools():
+    return [tool for tool in TOOLS if not shutil.which(tool)]
+
+
+def nt_path(path):
+    return "\\??\\Z:" + path.replace("/", "\\")
+
+
+def dos_path(path):
+    return "Z:" + path.replace("/", "\\")
+
+
+class Prefix:
+    """Wine in a directory of its own; built: where the programs of meson.build are; shipped: where the driver is."""
+
+    def __init__(self, scratch, built, shipped):
+        self.scratch, self.built, self.shipped = scratch, built, shipped
+        self.path = os.path.join(scratch, "prefix")
+        self.drive = os.path.join(self.path, "drive_c")
+        self.env = dict(os.environ, WINEPREFIX=self.path, WINEDEBUG="-all", DISPLAY="", WAYLAND_DISPLAY="",
+                        WINEDLLOVERRIDES="mscoree,mshtml=", LC_ALL="C.UTF-8")
+        self.log_at = 0
+        self.count = 0
+        self.stuck = False  # something did not end: nor would what comes after
+        os.makedirs(self.path)
+        self.guard = subprocess.Popen([sys.executable, GUARD, scratch], stdin=subprocess.PIPE, env=self.env,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def begin(self):
+        self.wine("wineboot", "-i")
+
+    def bring(self):
+        """When the prefix and the programs are made."""
+        shutil.copy(os.path.join(self.built, "storport.sys"), self.drivers())
+        self.start(self.own("setup"), "stay", str(STAY_S))
+
+    def drivers(self):
+        return os.path.join(self.drive, "windows", "system32", "drivers")
+
+    def close(self):
+        self.guard.stdin.close()
+        try:
+            self.guard.wait(STEP_S)
+        except subprocess.TimeoutExpired:
+            self.guard.kill()
+
+    # ---- Programs ----
+
+    def start(self, program, *arguments):
+        """The process, and the file that its output goes to."""
+        self.count += 1
+        out = os.path.join(self.scratch, "out-%d" % self.count)
+        with open(out, "wb") as file:
+            process = subprocess.Popen(["wine", program, *arguments], stdin=subprocess.DEVNULL, stdout=file,
+                                       stderr=subprocess.DEVNULL, env=self.env, cwd=self.scratch,
+                                       start_new_session=True)
+        return process, out
+
+    def end(self, process, out, timeout_s=STEP_S):
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill(process)
+            self.stuck = True
+            raise Failure("%s did not end in %d s" % (" ".join(process.args), timeout_s)) from None
+        with open(out, "rb") as file:
+            return code, file.read().decode(errors="replace")
+
+    def wine(self, program, *arguments, timeout_s=STEP_S):
+        return self.end(*self.start(program, *arguments), timeout_s)
+
+    def own(self, name):
+        return os.path.join(self.built, name + ".exe")
+
+    def setup(self, *arguments):
+        code, out = self.wine(self.own("setup"), *arguments)
+        expect(code == 0, "setup %s: %s" % (" ".join(arguments), out))
+        return out
+
+    def ctl(self, *words):
+        code, out = self.wine(self.own("ctl"), *[str(word) for word in words])
+        expect(code == 0, "ctl %s: %s" % (" ".join(map(str, words)), out))
+        return out
+
+    def state(self):
+        return {name: int(value) for name, value in
+                (line.split() for line in self.ctl("state").splitlines() if line.strip())}
+
+    def script(self, lines):
+        self.count += 1
+        path = os.path.join(self.scratch, "script-%d" % self.count)
+        with open(path, "w") as file:
+            file.write("\n".join(lines) + "\n")
+        return path
+
+    def pt(self, *lines, timeout_s=STEP_S):
+        """One line of output for each line."""
+        code, out = self.wine(self.own("pt"), self.script(lines), timeout_s=timeout_s)
+        answers = out.splitlines()
+        expect(code == 0 and len(answers) == len(lines), "pt: status %d, %r" % (code, out))
+        return answers
+
+    def lungfish(self, *arguments):
+        """The command that is shipped; status, what it printed, what it complained of."""
+        self.count += 1
+        errors = os.path.join(self.scratch, "err-%d" % self.count)
+        out = errors + ".out"
+        with open(errors, "wb") as err, open(out, "wb") as file:
+            process = subprocess.Popen(["wine", os.path.join(self.shipped, "lungfish.exe"), *arguments],
+                                       stdin=subprocess.DEVNULL, stdout=file, stderr=err, env=self.env,
+                                       cwd=self.scratch, start_new_session=True)
+        code, text = self.end(process, out)
+        with open(errors, "rb") as err:
+            lines = [line for line in err.read().decode(errors="replace").splitlines() if line.startswith("lungfish")]
+        return code, text, "\n".join(lines)
+
+    # ---- Connections ----
+
+    def connect(self, path, name, *options):
+        """By the command that is shipped. Where the disk is: a name below \\.\."""
+        code, out, err = self.lungfish("connect", *options, dos_path(path), name)
+        expect(code == 0 and out.split() == [name], "connect %s: status %d, %r, %r" % (name, code, out, err))
+        return self.unit(name)
+
+    def disconnect(self, name, *options):
+        code, out, err = self.lungfish("disconnect", *options, name)
+        expect(code == 0, "disconnect %s: status %d, %r, %r" % (name, code, out, err))
+
+    def show(self, name):
+        return parse_device(self.must(select_message(harness.SHOW, name))[16:])
+
+    def unit(self, name, seconds=WAIT_S):
+        """Waits until the bus scan has found it: its disk's name."""
+        device = self.show(name)
+        place = "%d:%d" % (device["target"], device["lun"])
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = self.units().get(place)
+            if found:
+                return found
+            time.sleep(0.05)
+        raise Failure("%s did not come to %s: %s" % (name, place, self.units()))
+
+    def units(self):
+        """By address, those that are present."""
+        lines = [line.split() for line in self.ctl("units").splitlines()]
+        return {line[0]: line[1] for line in lines if len(line) == 3 and line[2] == "present"}
+
+    def wait_gone(self, disk, seconds=WAIT_S):
+        end = time.monotonic() + seconds
+        while disk in self.units().values():
+            expect(time.monotonic() < end, disk + " does not go")
+            time.sleep(0.05)
+
+    def wait_state(self, seconds=WAIT_S, **wanted):
+        """Waits until the stand-in's counts are these."""
+        end = time.monotonic() + seconds
+        while True:
+            state = self.state()
+            if all(state[name] == value for name, value in wanted.items()):
+                return state
+            expect(time.monotonic() < end, "not %s: %s" % (wanted, state))
+            time.sleep(0.05)
+
+    def wait_no_devices(self, seconds=WAIT_S):
+        end = time.monotonic() + seconds
+        while struct.unpack_from("<I", self.must(list_message()), 16)[0]:
+            expect(time.monotonic() < end, "devices do not go")
+            time.sleep(0.05)
+
+    def keep_open(self, disk):
+        """A program that has it open until the function is called that is returned with it."""
+        self.count += 1
+        sign = os.path.join(self.scratch, "sign-%d" % self.count)
+        keeper = self.start(self.own("pt"), self.script(["open " + disk, "wait " + sign, "close " + disk]))
+        self.wait_output(keeper[1], "opened")
+        return keeper, lambda: open(sign, "w").close()
+
+    def wait_output(self, path, word, seconds=WAIT_S):
+        end = time.monotonic() + seconds
+        while True:
+            with open(path) as file:
+                if word in file.read():
+                    return
+            expect(time.monotonic() < end, "no %r in %s" % (word, path))
+            time.sleep(0.02)
+
+    @staticmethod
+    def kill(process):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def scsi(self, disk, cdb, length=0, name="-", way=None, address="0 0"):
+        """NTSTATUS, SCSI status, sense, data that came in."""
+        self.count += 1
+        into = os.path.join(self.scratch, "data-%d" % self.count)
+        way = way or ("in" if length else "none")
+        line, = self.pt("scsi %s %s %s %s %d %s" % (disk, address, cdb.hex(), way, length, into if way == "in" else name))
+        found = re.match(r"([0-9a-f]{8}) scsi ([0-9a-f]{2}) length (\d+) sense ([0-9a-f]+)", line)
+        expect(found, line)
+        status, scsi = int(found.group(1), 16), int(found.group(2), 16)
+        read = b""
+        if way == "in" and os.path.exists(into):
+            with open(into, "rb") as file:
+                read = file.read()
+        return status, scsi, bytes.fromhex(found.group(4)), read
+
+    def good(self, disk, cdb, length=0, **more):
+        """The data of a command that succeeds; a unit attention before it is no failure."""
+        for _ in range(3):
+            status, scsi, sense, read = self.scsi(disk, cdb, length, **more)
+            if scsi != 2 or sense[2] & 15 != 6:
+                break
+        expect(status == 0 and scsi == 0, "%s: %08x, SCSI status %02x, sense %s" % (cdb.hex(), status, scsi, sense.hex()))
+        return read
+
+    # ---- The stand-in's log ----
+
+    def log(self):
+        try:
+            with open(os.path.join(self.drive, "standin.log"), errors="replace") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def log_news(self):
+        lines = self.log()
+        news, self.log_at = lines[self.log_at:], len(lines)
+        return news
+
+    def wait_log(self, pattern, seconds=WAIT_S):
+        """Waits until a line that came since the last log_news matches."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for line in self.log()[self.log_at:]:
+                found = re.search(pattern, line)
+                if found:
+                    return found
+            time.sleep(0.05)
+        raise Failure("no line of the log is like %r: %s" % (pattern, self.log()[self.log_at:]))
+
+    def source_lines(self, frames):
+        """frames: (module, offset) as the log has them; their places in the source."""
+        places = []
+        for at, (module, offset) in enumerate(frames):
+            image = self.image_of(module)
+            if not image:
+                continue
+            headers = subprocess.run(["x86_64-w64-mingw32-objdump", "-p", image], stdout=subprocess.PIPE, check=True)
+            base = int(re.search(rb"ImageBase\s+([0-9a-f]+)", headers.stdout).group(1), 16)
+            address = base + offset - (1 if at else 0)  # but for the first they are where calls return to
+            answer = subprocess.run(["x86_64-w64-mingw32-addr2line", "-f", "-i", "-e", image, hex(address)],
+                                    stdout=subprocess.PIPE, check=True)
+            found = answer.stdout.decode().split()
+            places += ["%s at %s" % pair for pair in zip(found[::2], found[1::2])]
+        return places
+
+    def image_of(self, module):
+        for folder in (self.shipped, self.built):
+            path = os.path.join(folder, module)
+            if module.endswith(".sys") and module != "storport.sys" and os.path.exists(path):
+                return path
+        return None
+
+    # ---- The driver's own messages ----
+
+    def device(self):
+        return "Scsi20:"
+
+    def file(self, data):
+        self.count += 1
+        path = os.path.join(self.scratch, "bytes-%d" % self.count)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def send(self, message, room=65536, code=SERVICE_CODE):
+        """NTSTATUS, and the reply."""
+        reply = os.path.join(self.scratch, "reply-%d" % (self.count + 1))
+        line, = self.pt("ioctl %s 0x%x %s %d %s" % (self.device(), code, self.file(message), room, reply))
+        status = int(line.split()[0], 16)
+        if status or not os.path.exists(reply):
+            return status, b""
+        with open(reply, "rb") as file:
+            return status, file.read()
+
+    def ask(self, message):
+        """The reply's status, and what it says or carries."""
+        status, reply = self.send(message)
+        expect(status == 0, "status %08x" % status)
+        _, _, answer = harness.reply_of(reply)
+        if answer:
+            length, = struct.unpack_from("<H", reply, 24)
+            return answer, reply[26:26 + length].decode()
+        return answer, reply
+
+    def must(self, message):
+        answer, reply = self.ask(message)
+        expect(answer == 0, "status %d: %s" % (answer, reply))
+        return reply
+
+
+# ---- Messages ----
+
+OK, FAILED, INVALID, NOT_FOUND, BUSY, PERMISSION, BAD_VERSION, _, TIMED_OUT, UNSUPPORTED = range(10)
+OFFLINE = 4  # a device's state
+FORCE = 1  # of DISCONNECT
+READ_ONLY, NO_UNMAP, REMOVABLE, WRITE_CACHE_OFF = 1, 2, 4, 8
+DISK, CDROM = 0, 5
+
+
+def connect_message(path, name="", flags=0, kind=DISK, block_size=0, lun=NO_INSTANCE, target=0, raw_path=None):
+    body = struct.pack("<IIIIIIHHHH", flags, kind, target, lun, block_size, 0, 0, 0, 0, 0)
+    body += harness.text(name.encode(), 62) + harness.text(b"", 14) + harness.text(b"", 22) + harness.text(b"", 38)
+    where = raw_path if raw_path is not None else nt_path(path).encode() if path else b""
+    body += harness.text(where, 4102)
+    return harness.header(harness.CONNECT, 16 + len(body)) + body
+
+
+def select_message(command, name, flags=0, timeout_ms=20000):
+    body = struct.pack("<II", flags, timeout_ms) + harness.text(name.encode(), 4102) + harness.text(b"", 4102)
+    return harness.header(command, 16 + len(body)) + body
+
+
+def insert_message(name, path, flags=0):
+    body = struct.pack("<II", flags, 0) + harness.text(name.encode(), 4102) + harness.text(b"", 4102)
+    body += harness.text(nt_path(path).encode(), 4102)
+    return harness.header(harness.INSERT, 16 + len(body)) + body
+
+
+def resize_message(name, size):
+    body = struct.pack("<Q", size) + harness.text(name.encode(), 4102) + harness.text(b"", 4102)
+    return harness.header(harness.RESIZE, 16 + len(body)) + body
+
+
+def list_message():
+    return harness.header(harness.LIST, 24) + struct.pack("<II", 0, 0)
+
+
+def parse_device(data):
+    number, kind, bus, target, lun, state, flags, block, physical, _ = struct.unpack_from("<10I", data)
+    blocks, in_flight, identifier = struct.unpack_from("<3Q", data, 40)
+
+    def text(at):
+        length, = struct.unpack_from("<H", data, at)
+        return data[at + 2:at + 2 + length].decode()
+    return {"number": number, "type": kind, "bus": bus, "target": target, "lun": lun, "state": state, "flags": flags,
+            "block_size": block, "physical": physical, "blocks": blocks, "in_flight": in_flight,
+            "identifier": identifier, "id": text(72), "vendor": text(136), "product": text(152), "image": text(576)}

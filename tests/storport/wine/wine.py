@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# builds: windows-gcc
+"""lungfish.sys and lungfish.exe, as they are shipped, under Wine: installed, started, used, stopped, loaded anew.
+
+The cases run in the order of CASES: each finds what those before it have left. A line "not ok" in the stand-in's log
+fails the case that it came in. Names that begin with row_ are those of docs/windows.md.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "control")]
+import bad  # noqa: E402
+import data  # noqa: E402
+import images as pictures  # noqa: E402
+import prefix as prefixes  # noqa: E402
+import rows  # noqa: E402
+import stops  # noqa: E402
+from prefix import expect  # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
+SHIPPED = ("lungfish.sys", "lungfish.inf", "lungfish.exe")
+
+
+class Place:
+    """Where it all happens."""
+
+    def __init__(self, scratch):
+        self.scratch = scratch
+        self.built = os.path.join(scratch, "built")
+        self.shipped = os.path.join(scratch, "shipped")
+        os.makedirs(self.shipped)
+        for name in SHIPPED:
+            shutil.copy(os.path.join(BUILD, "out", name), self.shipped)
+        self.wine = prefixes.Prefix(scratch, self.built, self.shipped)
+        self.images = None
+
+    def build(self):
+        cross = os.path.join(ROOT, "packaging", "windows", "mingw.ini")
+        for command in (["meson", "setup", self.built, HERE, "--cross-file", cross],
+                        ["ninja", "-C", self.built]):
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=prefixes.STEP_S)
+            expect(done.returncode == 0, done.stdout.decode(errors="replace"))
+
+    def make(self):
+        """All at once, for it takes a while."""
+        problems = []
+
+        def attempt(what):
+            try:
+                what()
+            except Exception:  # pylint: disable=broad-except
+                problems.append(traceback.format_exc())
+
+        def make_images():
+            self.images = pictures.Images(os.path.join(self.scratch, "images"))
+        threads = [threading.Thread(target=attempt, args=(what,)) for what in
+                   (self.build, self.wine.begin, make_images)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        expect(not problems, "\n".join(problems))
+        self.wine.bring()
+
+
+# ---- The stand-in's own proof ----
+
+def the_stand_in_drives_a_small_miniport(place):
+    wine = place.wine
+    shutil.copy(os.path.join(HERE, "miniport", "miniport.inf"), place.built)
+    open(os.path.join(place.built, "miniport.cat"), "wb").close()
+    wine.setup("install", os.path.join(place.built, "miniport.inf"), "root\\miniport")
+    wine.wait_log(r"unit 0:0 came: PhysicalDrive40")
+    image = place.images.path("noise")
+    with open(image, "wb") as file:
+        file.write(os.urandom(1 << 20))
+    answers = wine.pt("write PhysicalDrive40 0 %s 65536 16" % image, "compare PhysicalDrive40 %s 4096" % image,
+                      "scsi Scsi20: 0 0 120000002400 in 36 -", "scsi Scsi20: 1 0 120000002400 in 36 -")
+    expect(answers[0] == "moved 1048576" and answers[1] == "compared 256 different 0", answers)
+    expect(answers[2].startswith("00000000 scsi 00 length 36") and answers[3].startswith("c000000e"), answers)
+
+
+def a_crash_is_seen_and_its_source_line_said(place):
+    """The miniport breaks on purpose; what is checked is that a case would have failed, and with what words."""
+    wine = place.wine
+    code, out = wine.wine(wine.own("ctl"), "usage", "x", "0", "7")
+    expect(code != 0, "the program did not notice: " + out)
+    problems, crashed = judge(wine)
+    expect(crashed, "no crash was seen")
+    text = "\n".join(problems)
+    source = os.path.join(HERE, "miniport", "miniport.c")
+    with open(source) as file:
+        line = next(at for at, line in enumerate(file, 1) if "the crash is here" in line)
+    expect(re.search(r"break_now at \S*miniport\.c:%d\b" % line, text), text)
+    wine.setup("remove", "root\\miniport")
+    wine.log_news()
+
+
+# ---- Cases ----
+
+CASES = [
+    the_stand_in_drives_a_small_miniport,
+    a_crash_is_seen_and_its_source_line_said,
+    rows.row_20_inf_installs,
+    rows.row_02_registers_as_a_virtual_miniport,
+    rows.row_04_identify_by_scsipoint,
+    rows.row_22_one_protocol_for_driver_and_command,
+    rows.row_05_connect_disk_read_only_disk_and_cdrom,
+    rows.row_07_list,
+    rows.row_11_inquiry,
+    rows.row_12_mode_sense,
+    rows.row_13_read_capacity,
+    rows.row_10_absent_target_and_absent_lun,
+    rows.row_14_read_and_write,
+    rows.row_15_beyond_2_tb,
+    rows.row_16_worker_threads,
+    rows.row_17_create_impersonates,
+    rows.row_18_irps_carry_the_srbs_mdl,
+    rows.row_09_outstanding_commands_are_counted,
+    rows.row_03_a_service_request_pends_and_is_cancelled,
+    rows.row_08_the_volume_of_an_image,
+    rows.row_06_disconnect_reports_missing_first,
+    rows.row_19_close_leaves_nothing_open,
+    rows.row_23_trace_prints,
+    data.fat_written_by_write_file,
+    data.fat_written_by_pass_through,
+    data.ntfs_written_by_write_file,
+    data.iso_read_as_a_cdrom,
+    data.a_read_only_file,
+    data.a_file_that_vanishes,
+    data.old_srbs,
+    data.a_disk_that_grows,
+    data.insert_and_eject,
+    data.resets_while_it_writes,
+    data.no_mapping_and_no_memory_are_retried,
+    data.sleep_and_flush,
+    data.other_functions_of_an_srb,
+    bad.control_codes,
+    bad.lengths_and_versions,
+    bad.paths,
+    bad.files,
+    bad.callers,
+    bad.no_memory_for_a_connection,
+    stops.disconnect_by_force,
+    stops.the_adapter_goes_by_surprise,
+    stops.stop_unload_reload,
+    stops.old_srbs_from_the_start,
+    stops.no_memory_at_the_start,
+    stops.no_pool_is_left,
+    stops.a_crash_of_the_driver_names_its_line,
+]
+
+
+def judge(wine):
+    """What the stand-in holds against the driver since the last look; whether that is a crash."""
+    problems, frames, crashed = [], [], False
+    for line in wine.log_news() + [""]:
+        frame = re.match(r"frame (\S+) 0x([0-9a-f]+)$", line)
+        if frame:
+            frames.append((frame.group(1), int(frame.group(2), 16)))
+            continue
+        problems += ["    " + place for place in wine.source_lines(frames)]
+        frames = []
+        if line.startswith("not ok "):
+            problems.append(line[len("not ok "):])
+            crashed = crashed or "crash:" in line or "bug check" in line
+    return problems, crashed
+
+
+def run_case(case, place):
+    """None, or why it failed; whether the driver is dead."""
+    problem = None
+    try:
+        case(place)
+    except prefixes.Failure as failure:
+        problem = str(failure)
+    except Exception:  # pylint: disable=broad-except
+        problem = traceback.format_exc()
+    held, crashed = judge(place.wine)
+    if held:
+        problem = "\n".join(([problem] if problem else []) + held)
+    return problem, crashed
+
+
+def run_cases(place, names):
+    failed, dead = False, None
+    for case in CASES:
+        if names and case.__name__ not in names:
+            continue
+        start = time.monotonic()
+        problem, crashed = (dead, False) if dead else run_case(case, place)
+        if crashed or place.wine.stuck:
+            dead = dead or "the driver %s before, in %s" % ("crashed" if crashed else "hung", case.__name__)
+        if problem:
+            print("# " + problem.replace("\n", "\n# "))
+            failed = True
+        print("%s %s" % ("not ok" if problem else "ok", case.__name__), flush=True)
+        if "LF_TIMES" in os.environ:
+            print("# %.1f s" % (time.monotonic() - start), flush=True)
+    return failed
+
+
+def main():
+    missing = prefixes.missing_tools()
+    if missing:
+        for case in CASES:
+            print("skip %s: not installed: %s" % (case.__name__, " ".join(missing)))
+        return 0
+    scratch = tempfile.mkdtemp(prefix="wine", dir=os.environ.get("TMPDIR", "/tmp"))
+    place = Place(scratch)
+    try:
+        place.make()
+        return 1 if run_cases(place, sys.argv[1:]) else 0
+    finally:
+        place.wine.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
