@@ -39,6 +39,38 @@ TEST(an_address_is_free_when_storport_has_let_go)
 	stage_close();
 }
 
+/* Whatever Storport says: while an SRB is out, whoever comes next does not get its address. */
+TEST(an_address_is_taken_while_an_srb_is_outstanding)
+{
+	struct host_address_btl8 address;
+	struct stage_unit unit, again;
+	struct host_request read;
+	uint8_t block[STAGE_BLOCK];
+
+	stage_open();
+	stage_up(&unit, NULL);
+	lf_fake_rule_add(
+		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
+	read = stage_request(&unit);
+	stage_cdb_rw(&read, false, 0, 1);
+	read.data = block;
+	read.length = sizeof(block);
+	host_submit(stage, &read);
+	stage_wait_held(1);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	host_settle(stage);
+	address = host_address(unit.target, unit.lun);
+	host_unit_control(stage, HOST_UNIT_REMOVE, &address);
+	CHECK(stage_connect(&again, &(struct stage_options){.path = "C:\\again.img",
+					    .lun_and_one = unit.lun + 1u}) != LF_CONTROL_OK);
+	lf_fake_rules_clear();
+	lf_fake_release();
+	host_wait(stage, &read);
+	host_wait_unit(stage, unit.target, unit.lun, false);
+	stage_up(&again, &(struct stage_options){.path = "C:\\again.img", .lun_and_one = unit.lun + 1u});
+	stage_close();
+}
+
 TEST(missing_is_not_yet_reported)
 {
 	struct stage_unit unit, other;
