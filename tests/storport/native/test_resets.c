@@ -256,12 +256,11 @@ TEST(a_nested_image_fails_in_time_and_holds_up_nobody)
 	CHECK_EQ(reset(&b, HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_TIMEOUT);
 	CHECK_EQ(reset(&c, HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_SUCCESS);
 	CHECK(works(&c));
-	CHECK_EQ(stage_connect(&late, &(struct stage_options){.path = "C:\\late.img"}), LF_CONTROL_OK);
+	stage_up(&late, &(struct stage_options){.path = "C:\\late.img"});
+	CHECK(works(&late));
 	CHECK_EQ(stage_count(), 4);
 	lf_fake_rules_clear();
 	lf_fake_release();
-	host_wait_unit(stage, late.target, late.lun, true);
-	CHECK(works(&late));
 	for (uint32_t i = 0; i < READS; i++) {
 		host_wait(stage, &of_a->requests[i]);
 		host_wait(stage, &of_b->requests[i]);
