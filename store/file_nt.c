@@ -176,20 +176,18 @@ static void file_cancel(struct lf_store *store, struct lf_io *io)
 {
 	struct lf_link *const waiting[] = {
 		&store->queue, &store->later, &store->sync_waits, &store->sync_shares};
-	struct lf_file_flight *flight = NULL;
-	struct lf_io *owner = NULL;
-	IRP *irp = NULL;
+	bool found = false;
 
 	lf_lock(&store->lock);
-	for (uint32_t i = 0; i < lf_count_of(waiting) && !flight; i++) {
+	for (uint32_t i = 0; i < lf_count_of(waiting) && !found; i++) {
 		lf_list_each(link, after, waiting[i])
 		{
 			if (link != &io->link)
 				continue;
 			lf_list_remove(link);
 			lf_file_end_locked(store, io, LF_E_ABORTED);
-			flight = &store->sync_flight;
-			irp = lf_file_sync_unwanted_locked(store);
+			lf_file_sync_unwanted_locked(store);
+			found = true;
 			break;
 		}
 	}
@@ -197,14 +195,10 @@ static void file_cancel(struct lf_store *store, struct lf_io *io)
 	{
 		if (link != &io->link)
 			continue;
-		owner = io;
-		flight = &lf_file_io_of(io)->flight;
-		irp = lf_file_unwanted_locked(flight);
+		lf_file_unwanted_locked(store, &lf_file_io_of(io)->flight);
 		break;
 	}
 	lf_unlock(&store->lock);
-	if (irp)
-		lf_file_cancel_irp(store, flight, owner, irp);
 }
 
 /* Nothing is in flight, but perhaps the flush before sleep. */

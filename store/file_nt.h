@@ -33,8 +33,9 @@ struct lf_file_flight {
 	uint8_t phase;    /* an operation's; nobody's who does not hold the operation */
 	bool unwanted;    /* nobody waits for its operation any more */
 	bool cancelling;  /* IoCancelIrp runs: the IRP stays until that returned */
+	bool cancelled;   /* it ran for this IRP */
 	bool back;        /* meanwhile it came back */
-	uint8_t spare[3]; /* the compiler's */
+	uint8_t spare[2]; /* the compiler's */
 };
 
 /* Lives in lf_nt_io.words. io->link is in one of the store's lists, or in none. */
@@ -190,10 +191,10 @@ NTSTATUS lf_file_call(struct lf_file_worker *worker, struct lf_file_flight *flig
  * on with it. False: no IRP is to be had, or nobody wants it any more; nothing was begun.
  */
 bool lf_file_begin_transfer(struct lf_io *io, const struct lf_file_call *call);
-/* With the lock held; cancels what is below, if that still has to be done, when it is called without it. */
-IRP *lf_file_unwanted_locked(struct lf_file_flight *flight);
-/* What the function above returned, without the lock. io: whose flight it is; NULL: the flush's. */
-void lf_file_cancel_irp(struct lf_store *store, struct lf_file_flight *flight, struct lf_io *io, IRP *irp);
+/* With the lock held: what is below is cancelled by the porter. */
+void lf_file_unwanted_locked(struct lf_store *store, struct lf_file_flight *flight);
+/* The porter's: cancels what nobody wants any more. */
+void lf_file_cancel_unwanted(struct lf_store *store);
 /* The porter's: it is out of the list of those whose IRP came back while it was cancelled. */
 void lf_file_returned(struct lf_io *io);
 
@@ -221,8 +222,8 @@ NTSTATUS lf_file_write_zeros(struct lf_file_worker *worker, struct lf_io *io, ui
 void lf_file_sync_join(struct lf_store *store, struct lf_io *io);
 /* A worker's turn. */
 void lf_file_sync_run(struct lf_file_worker *worker);
-/* With the lock held: it waits for a flush no more. The IRP to cancel, or NULL. */
-IRP *lf_file_sync_unwanted_locked(struct lf_store *store);
+/* With the lock held: it waits for a flush no more. */
+void lf_file_sync_unwanted_locked(struct lf_store *store);
 
 /* ---- file_nt_open.c ---- */
 

@@ -138,21 +138,47 @@ static NTSTATUS flush_completed(DEVICE_OBJECT *device, IRP *irp, void *context)
 
 /* ---- how they are cancelled ---- */
 
-IRP *lf_file_unwanted_locked(struct lf_file_flight *flight)
+void lf_file_unwanted_locked(struct lf_store *store, struct lf_file_flight *flight)
 {
 	flight->unwanted = true;
-	if (!flight->irp || flight->cancelling)
-		return NULL;
-	flight->cancelling = true;
-	return flight->irp;
+	if (flight->irp)
+		KeSetEvent(&store->porter_wake, IO_NO_INCREMENT, FALSE);
+}
+
+static bool has_to_be_cancelled(const struct lf_file_flight *flight)
+{
+	return flight->unwanted && flight->irp && !flight->cancelled;
+}
+
+/* The next one, now being cancelled; *io: whose it is, NULL: the flush's. NULL: there is none. */
+static struct lf_file_flight *take_unwanted_locked(struct lf_store *store, struct lf_io **io)
+{
+	struct lf_file_flight *found = has_to_be_cancelled(&store->sync_flight) ? &store->sync_flight : NULL;
+
+	*io = NULL;
+	lf_list_each(link, after, &store->running)
+	{
+		struct lf_io *running = lf_container(link, struct lf_io, link);
+		if (found)
+			break;
+		if (has_to_be_cancelled(&lf_file_io_of(running)->flight)) {
+			*io = running;
+			found = &lf_file_io_of(running)->flight;
+		}
+	}
+	if (found)
+		found->cancelling = found->cancelled = true;
+	return found;
 }
 
 /*
- * Its routine may complete it within IoCancelIrp, where the caller's locks are held: so whoever waits for the
- * operation hears of it from the porter, or from the worker, but not from here.
+ * A file system may complete the IRP within IoCancelIrp, and its filters may do there what they like, so no
+ * lock is held: ops->cancel, which is called under the core's, leaves it to the porter.
  */
-void lf_file_cancel_irp(struct lf_store *store, struct lf_file_flight *flight, struct lf_io *io, IRP *irp)
+static void cancel_irp(struct lf_store *store, struct lf_file_flight *flight, struct lf_io *io)
 {
+	IRP *irp = flight->irp;
+
 	IoCancelIrp(irp);
 	lf_lock(&store->lock);
 	flight->cancelling = false;
@@ -168,6 +194,20 @@ void lf_file_cancel_irp(struct lf_store *store, struct lf_file_flight *flight, s
 		}
 	}
 	lf_unlock(&store->lock);
+}
+
+void lf_file_cancel_unwanted(struct lf_store *store)
+{
+	struct lf_file_flight *flight;
+	struct lf_io *io;
+
+	do {
+		lf_lock(&store->lock);
+		flight = take_unwanted_locked(store, &io);
+		lf_unlock(&store->lock);
+		if (flight)
+			cancel_irp(store, flight, io);
+	} while (flight);
 }
 
 void lf_file_returned(struct lf_io *io)
@@ -242,7 +282,7 @@ static bool send(struct lf_store *store, struct lf_file_flight *flight, uint8_t 
 	lf_lock(&store->lock);
 	wanted = !flight->unwanted;
 	flight->worker = worker_plus_one;
-	flight->back = false;
+	flight->back = flight->cancelled = false;
 	flight->irp = wanted ? irp : NULL;
 	lf_unlock(&store->lock);
 	if (wanted)

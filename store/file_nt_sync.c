@@ -37,11 +37,10 @@ void lf_file_sync_join(struct lf_store *store, struct lf_io *io)
 	lf_unlock(&store->lock);
 }
 
-IRP *lf_file_sync_unwanted_locked(struct lf_store *store)
+void lf_file_sync_unwanted_locked(struct lf_store *store)
 {
-	if (!store->sync_runs || store->sync_wanted || !lf_list_empty(&store->sync_shares))
-		return NULL;
-	return lf_file_unwanted_locked(&store->sync_flight);
+	if (store->sync_runs && !store->sync_wanted && lf_list_empty(&store->sync_shares))
+		lf_file_unwanted_locked(store, &store->sync_flight);
 }
 
 /* How often something had been changed when it began. */

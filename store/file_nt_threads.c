@@ -164,6 +164,7 @@ static void porter_main(void *context)
 		}
 		while ((link = lf_list_take(&returned)))
 			lf_file_returned(lf_container(link, struct lf_io, link));
+		lf_file_cancel_unwanted(store);
 		if (removed)
 			tell_of_removal(store);
 		porter_waits(store);
