@@ -308,7 +308,7 @@ bool lf_fake_data_range(
 				if (chunk->is_there && chunk->number >= offset / LF_FAKE_CHUNK_BYTES &&
 					chunk->number < first)
 					first = chunk->number;
-		found = first != UINT64_MAX && first * LF_FAKE_CHUNK_BYTES < end;
+		found = offset < end && first != UINT64_MAX && first * LF_FAKE_CHUNK_BYTES < end;
 		for (at = first; found && at * LF_FAKE_CHUNK_BYTES < end; at++) {
 			struct lf_fake_chunk *chunk = find(file, at);
 			if (!chunk || !chunk->is_there)
