@@ -170,9 +170,14 @@ void job_submit(struct job *job)
 	at_dispatch(job, lf_store_file_ops.submit);
 }
 
+/* As the core does it: under locks of its own. */
 void job_cancel(struct job *job)
 {
+	static struct lf_lock core;
+
+	lf_lock(&core);
 	at_dispatch(job, lf_store_file_ops.cancel);
+	lf_unlock(&core);
 }
 
 bool job_has_ended(struct job *job)

@@ -247,3 +247,18 @@ TEST(before_sleep_what_was_written_is_flushed_and_nothing_else)
 	image_close(&other);
 	finish();
 }
+
+TEST(before_sleep_a_flush_that_hangs_is_given_up_and_proves_nothing)
+{
+	begin();
+	CHECK(job_write(&image, 0, 4096, 16));
+	hold_on(image.file, FLUSH, LF_FAKE_PEND, STATUS_SUCCESS, 1);
+	lf_fake_clock_rate(100);
+	lf_store_file_flush_all();
+	lf_fake_clock_rate(1);
+	CHECK(lf_fake_has_printed("not all that was written"));
+	CHECK(!lf_store_file_has_failed(image.store));
+	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
+	CHECK_EQ(flushes(), 2);
+	finish();
+}
