@@ -129,7 +129,9 @@ NTSTATUS lf_file_bounce(struct lf_file_worker *worker, struct lf_io *io, uint64_
 		return STATUS_INSUFFICIENT_RESOURCES;
 	status = call_with_bounce(
 		worker, io, io->op == LF_OP_READ ? IRP_MJ_READ : IRP_MJ_WRITE, length_bytes, information);
-	if (NT_SUCCESS(status) && io->op == LF_OP_READ && !copy(io, worker->bounce, *information))
+	/* A partial MDL of no bytes would be one of all that is left. */
+	if (NT_SUCCESS(status) && io->op == LF_OP_READ && *information > 0 &&
+		!copy(io, worker->bounce, *information))
 		return STATUS_INSUFFICIENT_RESOURCES;
 	return status;
 }

@@ -99,14 +99,21 @@ static void wake_worker(struct lf_store *store, uint8_t worker_plus_one, const I
 	KeSetEvent(&worker->back, IO_NO_INCREMENT, FALSE);
 }
 
+/* A filter that miscounts, or counts whole sectors: no more was moved than was asked for. */
+static uint64_t moved_bytes(const MDL *mdl, uint64_t information)
+{
+	return mdl ? lf_min(information, (uint64_t)MmGetMdlByteCount(mdl)) : information;
+}
+
 /* An operation that nobody waits for with the IRP that was below. */
 static void transferred(struct lf_io *io, IRP *irp)
 {
 	struct lf_store *store = lf_file_io_of(io)->store;
+	MDL *partial = lf_nt_io_of(&io->platform)->partial;
 	NTSTATUS status = irp->IoStatus.Status;
-	uint64_t information = irp->IoStatus.Information;
+	uint64_t information = moved_bytes(partial, irp->IoStatus.Information);
 
-	MmPrepareMdlForReuse(irp->MdlAddress);
+	MmPrepareMdlForReuse(partial);
 	lf_file_irp_put(store, irp);
 	lf_file_transferred(io, status, information);
 }
@@ -316,7 +323,7 @@ NTSTATUS lf_file_call(struct lf_file_worker *worker, struct lf_file_flight *flig
 	if (call->mdl)
 		MmPrepareMdlForReuse(call->mdl);
 	lf_file_irp_put(store, irp);
-	*information = worker->information;
+	*information = moved_bytes(call->mdl, worker->information);
 	return worker->status;
 }
 

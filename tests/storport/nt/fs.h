@@ -94,6 +94,7 @@ struct lf_fake_io {
 	struct lf_fake_open *open;
 	uint64_t offset;
 	uint32_t length, most; /* most: no more than that is done */
+	uint32_t more;         /* is added to what was done */
 	void *in, *out;        /* FSCTL; READ and WRITE of Zw...: out is their data */
 	uint32_t in_bytes, out_bytes;
 	IRP *irp; /* NULL: of Zw... */

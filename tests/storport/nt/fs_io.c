@@ -68,14 +68,14 @@ static NTSTATUS transfer(struct lf_fake_io *io)
 	uint64_t length = io->length < io->most ? io->length : io->most;
 	if (io->op == LF_FAKE_WRITE) {
 		NTSTATUS status = lf_fake_data_write(file, io->offset, data, length);
-		io->information = NT_SUCCESS(status) ? length : 0;
+		io->information = NT_SUCCESS(status) ? length + io->more : 0;
 		return status;
 	}
 	if (io->offset >= size)
 		return STATUS_END_OF_FILE;
 	length = length < size - io->offset ? length : size - io->offset;
 	lf_fake_data_read(file, io->offset, data, length);
-	io->information = length;
+	io->information = length + io->more;
 	return STATUS_SUCCESS;
 }
 
@@ -345,6 +345,10 @@ static NTSTATUS apply(struct lf_fake_io *io, const struct lf_fake_rule *rule)
 		io->most = rule->short_bytes;
 		status = STATUS_SUCCESS;
 		break;
+	case LF_FAKE_LONG:
+		io->more = rule->long_bytes;
+		status = STATUS_SUCCESS;
+		break;
 	case LF_FAKE_CALL:
 		pthread_mutex_unlock(&mutex);
 		status = rule->call(rule->context, io->op, io->offset, io->length);
@@ -374,8 +378,8 @@ NTSTATUS lf_fake_io_open(struct lf_fake_file *file)
 		pthread_mutex_unlock(&mutex);
 		return STATUS_SUCCESS;
 	}
-	if (rule.what == LF_FAKE_PEND || rule.what == LF_FAKE_SHORT)
-		lf_fake_broken("a rule that an open pends, or is short");
+	if (rule.what == LF_FAKE_PEND || rule.what == LF_FAKE_SHORT || rule.what == LF_FAKE_LONG)
+		lf_fake_broken("a rule that an open pends, is short, or long");
 	return apply(&io, &rule);
 }
 

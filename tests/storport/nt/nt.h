@@ -205,6 +205,7 @@ enum lf_fake_what {
 	LF_FAKE_PEND,   /* stays until it is cancelled or released: then goes on, or ends with status */
 	LF_FAKE_BLOCK,  /* the thread that calls stands still until released */
 	LF_FAKE_SHORT,  /* READ, WRITE: no more than short_bytes are done */
+	LF_FAKE_LONG,   /* READ, WRITE: says of long_bytes more than were asked for that they were done */
 	LF_FAKE_CALL,   /* call is called in the thread that asks, and says with which status it ends; */
 			/* STATUS_MORE_PROCESSING_REQUIRED: goes on */
 };
@@ -217,7 +218,7 @@ struct lf_fake_rule {
 	uint32_t spared, count, per_1024; /* after spared, count of them; of those per_1024 (0: all) */
 	enum lf_fake_what what;
 	NTSTATUS status; /* PEND, BLOCK: STATUS_SUCCESS goes on with it */
-	uint32_t short_bytes;
+	uint32_t short_bytes, long_bytes;
 	NTSTATUS (*call)(void *context, enum lf_fake_op op, uint64_t offset, uint64_t length);
 	void *context;
 };

@@ -349,6 +349,67 @@ TEST(errors_of_the_host_say_what_they_are)
 	finish();
 }
 
+/* Of a volume whose disk wants its buffers aligned, so that ours bounces. */
+static struct job *bouncing(enum lf_op op, uint64_t length_bytes)
+{
+	struct job *job = job_make(&image, op, 0, length_bytes);
+
+	job_lend(job, 1, 0);
+	memset(job->buffer->bytes, 0x11, (size_t)length_bytes);
+	job_submit(job);
+	return job;
+}
+
+static void begin_strict(void)
+{
+	struct lf_fake_volume_options strict = {.name = "D:", .alignment = FILE_512_BYTE_ALIGNMENT};
+	struct image_options options = {.path = "D:\\disk.img"};
+
+	kernel_begin();
+	lf_fake_volume_add(&strict);
+	lf_fake_file_add("D:\\disk.img", 4 * MIB, 0);
+	CHECK_EQ(image_try(&image, &options), LF_OK);
+}
+
+TEST(a_success_that_moved_nothing_is_the_end_of_the_file)
+{
+	struct lf_fake_rule nothing = {.ops = READ | WRITE, .what = LF_FAKE_SHORT};
+
+	begin_strict();
+	nothing.file = image.file;
+	lf_fake_rule_add(&nothing);
+	CHECK_EQ(end(bouncing(LF_OP_READ, MIB)), LF_E_RANGE);
+	CHECK_EQ(end(bouncing(LF_OP_WRITE, MIB)), LF_E_RANGE);
+	CHECK_EQ(end(begin_read(&image, 0)), LF_E_RANGE);
+	finish();
+}
+
+/* A filter between that counts wrongly must not make us copy what is nobody's, nor stop the machine. */
+TEST(whoever_says_he_moved_more_than_was_asked_moved_what_was_asked)
+{
+	struct lf_fake_rule more = {.ops = READ | WRITE, .what = LF_FAKE_LONG, .long_bytes = 100 * KIB};
+	uint8_t *memory;
+	struct job *job;
+
+	begin_strict();
+	more.file = image.file;
+	lf_fake_rule_add(&more);
+	CHECK_EQ(end(bouncing(LF_OP_READ, 4096)), LF_OK);
+	CHECK_EQ(end(bouncing(LF_OP_READ, MIB)), LF_OK);
+	CHECK_EQ(end(bouncing(LF_OP_WRITE, MIB)), LF_OK);
+	CHECK(job_write(&image, 0, MIB, 7));
+	CHECK(job_read(&image, 0, MIB, 7));
+	memory = lf_alloc(4096);
+	job = job_make(&image, LF_OP_READ, 0, 4096);
+	job_point(job, memory);
+	job_submit(job);
+	CHECK_EQ(end(job), LF_OK);
+	CHECK(is_filled(memory, 4096, 7));
+	lf_free(memory);
+	CHECK_EQ(job_do(&image, LF_OP_ZERO, 0, 4096), LF_OK);
+	finish();
+}
+
 TEST(a_dead_share_stalls_no_other_image)
 {
 	struct image_options options = {.path = "C:\\other.img"};
