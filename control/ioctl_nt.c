@@ -5,7 +5,9 @@
  *
  * A call is two things that end on their own: the IRP, which is completed once, by the answer, by its cancel
  * or by lf_ioctl_stop; and the work, which goes on when nobody waits for it any more. The call is freed after
- * both. But for the cancel routine whatever happens after lf_ioctl_serve happens on the loop.
+ * both. But for the cancel routine whatever happens after lf_ioctl_serve happens on the loop. The cancel
+ * routine completes the IRP where it is: the loop may just wait for a share that does not answer, and whoever
+ * is killed meanwhile is to go at once.
  *
  * The token of who asked is let go once the image is open. The session with a server of a UNC path lives on
  * with the file; one that breaks after he has logged off cannot be made anew, and reads and writes fail.
@@ -42,8 +44,9 @@ struct lf_ioctl {
 struct call {
 	struct lf_ioctl *ioctl;
 	struct lf_link link; /* while there is work */
-	IRP *irp;            /* from when it pends the loop's; NULL: it is completed */
-	bool works;          /* the loop's likewise; with the IRP completed and no work, the call is freed */
+	IRP *irp;            /* NULL: somebody has claimed it; from when it pends the server's lock */
+	bool noted;          /* a note of its cancel is on its way; likewise */
+	bool works;          /* likewise; with the IRP claimed, no note and no work, the call is freed */
 	bool served;         /* the loop's: the handler has it, or had it */
 	struct lf_post post, cancel;
 	struct lf_call call;
@@ -90,34 +93,45 @@ static void complete(struct lf_ioctl *ioctl, IRP *irp, NTSTATUS status, size_t l
 	less(ioctl, &ioctl->irps);
 }
 
-/* Whether the IRP is ours to complete: its cancel routine has not run, and will not. */
-static bool claim(const struct call *call)
-{
-	return call->irp && IoSetCancelRoutine(call->irp, NULL) != NULL;
-}
-
-static void complete_call(struct call *call, NTSTATUS status, size_t length_bytes)
+/* The IRP, for whoever completes it; NULL: its cancel routine does, or somebody did. The call stays. */
+static IRP *claim(struct call *call)
 {
 	struct lf_ioctl *ioctl = call->ioctl;
-	IRP *irp = call->irp;
-
-	call->irp = NULL;
-	if (!call->works)
-		lf_free(call);
-	complete(ioctl, irp, status, length_bytes);
-}
-
-/* The handles are somebody else's by now. */
-static void work_ended(struct call *call)
-{
-	struct lf_ioctl *ioctl = call->ioctl;
+	IRP *irp;
 
 	lf_lock(&ioctl->lock);
-	lf_list_remove(&call->link);
-	ioctl->count--;
+	irp = call->irp && IoSetCancelRoutine(call->irp, NULL) ? call->irp : NULL;
+	if (irp)
+		call->irp = NULL;
 	lf_unlock(&ioctl->lock);
-	call->works = false;
-	if (!call->irp)
+	return irp;
+}
+
+static bool is_awaited(struct call *call)
+{
+	bool awaited;
+
+	lf_lock(&call->ioctl->lock);
+	awaited = call->irp != NULL;
+	lf_unlock(&call->ioctl->lock);
+	return awaited;
+}
+
+/* Its work or its note has ended: with the last of them it is freed. */
+static void ended(struct call *call, bool *what)
+{
+	struct lf_ioctl *ioctl = call->ioctl;
+	bool all;
+
+	lf_lock(&ioctl->lock);
+	*what = false;
+	if (what == &call->works) {
+		lf_list_remove(&call->link);
+		ioctl->count--;
+	}
+	all = !call->irp && !call->noted && !call->works;
+	lf_unlock(&ioctl->lock);
+	if (all)
 		lf_free(call);
 }
 
@@ -134,16 +148,18 @@ static void close_handles(struct call *call)
 /* With the reply in ioctl->reply. */
 static void answer(struct call *call, size_t length_bytes)
 {
-	if (claim(call)) {
-		IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(call->irp);
-		if (length_bytes > stack->Parameters.DeviceIoControl.OutputBufferLength) {
-			complete_call(call, STATUS_BUFFER_TOO_SMALL, 0);
-		} else {
-			memcpy(call->irp->AssociatedIrp.SystemBuffer, call->ioctl->reply, length_bytes);
-			complete_call(call, STATUS_SUCCESS, length_bytes);
-		}
+	struct lf_ioctl *ioctl = call->ioctl;
+	IRP *irp = claim(call);
+
+	ended(call, &call->works);
+	if (!irp)
+		return;
+	if (length_bytes > IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength) {
+		complete(ioctl, irp, STATUS_BUFFER_TOO_SMALL, 0);
+		return;
 	}
-	work_ended(call);
+	memcpy(irp->AssociatedIrp.SystemBuffer, ioctl->reply, length_bytes);
+	complete(ioctl, irp, STATUS_SUCCESS, length_bytes);
 }
 
 static void answered(struct lf_call *handled)
@@ -169,10 +185,10 @@ static void run(struct lf_post *note)
 
 	if (call->opens)
 		join(call);
-	if (!call->irp) {
+	if (!is_awaited(call)) {
 		/* Whoever asked has gone before anything was begun. */
 		close_handles(call);
-		work_ended(call);
+		ended(call, &call->works);
 	} else if (call->refused != LF_CONTROL_OK) {
 		lf_trace_control_client_refused(call->call.client, call->refused, 0, 0);
 		answer(call, lf_handler_refuse(
@@ -193,7 +209,7 @@ static void forget(struct call *call)
 	if (!call->works || !call->served)
 		return;
 	lf_handler_forget(&call->call);
-	work_ended(call);
+	ended(call, &call->works);
 }
 
 static void cancelled(struct lf_post *note)
@@ -202,7 +218,7 @@ static void cancelled(struct lf_post *note)
 	struct lf_ioctl *ioctl = call->ioctl;
 
 	forget(call);
-	complete_call(call, STATUS_CANCELLED, 0);
+	ended(call, &call->noted);
 	less(ioctl, &ioctl->posts);
 }
 
@@ -214,10 +230,10 @@ static void stop_all(struct lf_post *note)
 	lf_list_each(link, after, &ioctl->calls)
 	{
 		struct call *call = lf_container(link, struct call, link);
-		bool ours = claim(call);
+		IRP *irp = claim(call);
 		forget(call);
-		if (ours)
-			complete_call(call, STATUS_DEVICE_NOT_READY, 0);
+		if (irp)
+			complete(ioctl, irp, STATUS_DEVICE_NOT_READY, 0);
 	}
 	less(ioctl, &ioctl->posts);
 }
@@ -351,14 +367,22 @@ static void expel(struct lf_ioctl *ioctl, bool opens)
 	lf_unlock(&ioctl->lock);
 }
 
-/* DISPATCH_LEVEL, with the cancel spin lock held. The call lives until its IRP is completed. */
+/* DISPATCH_LEVEL, with the cancel spin lock held. The call lives until its IRP is claimed and the note ran.
+ */
 static VOID NTAPI cancel(DEVICE_OBJECT *device, IRP *irp)
 {
 	struct call *call = irp->Tail.Overlay.DriverContext[0];
+	struct lf_ioctl *ioctl = call->ioctl;
 
 	(void)device;
 	IoReleaseCancelSpinLock(irp->CancelIrql);
-	post(call->ioctl, &call->cancel);
+	lf_lock(&ioctl->lock);
+	call->irp = NULL;
+	call->noted = true;
+	ioctl->posts++;
+	lf_unlock(&ioctl->lock);
+	complete(ioctl, irp, STATUS_CANCELLED, 0);
+	lf_loop_post(ioctl->options.loop, &call->cancel);
 }
 
 /* False: it is cancelled already. Else it is whoever's whose claim comes first, or the cancel routine's. */
@@ -531,7 +555,7 @@ void lf_ioctl_close(struct lf_ioctl *ioctl)
 		struct call *call = lf_container(link, struct call, link);
 		join(call);
 		close_handles(call);
-		work_ended(call);
+		ended(call, &call->works);
 	}
 	lf_lock_fini(&ioctl->lock);
 	lf_free(ioctl);

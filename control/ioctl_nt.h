@@ -12,7 +12,7 @@ struct lf_ioctl;
 struct lf_ioctl_options {
 	struct lf_handler *handler;
 	struct lf_loop *loop; /* the handler's; runs */
-	/* The IRP is done; IoStatus is set. Any thread, PASSIVE_LEVEL. */
+	/* The IRP is done; IoStatus is set. Any thread; of one that is cancelled up to DISPATCH_LEVEL. */
 	void (*complete)(void *context, IRP *irp);
 	void *context;
 };

@@ -162,7 +162,7 @@ static void complete(void *context, IRP *irp)
 	struct bed_irp *one;
 
 	(void)context;
-	lf_fake_need_irql("an IRP is completed", PASSIVE_LEVEL);
+	lf_fake_need_irql("an IRP is completed", DISPATCH_LEVEL);
 	lf_fake_irp_complete(irp);
 	pthread_mutex_lock(&bed.mutex);
 	one = irp->Tail.Overlay.DriverContext[3];

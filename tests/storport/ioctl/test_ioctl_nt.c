@@ -367,9 +367,51 @@ TEST(cancelled_request_is_forgotten_once_and_ends_at_once)
 	CHECK(IoCancelIrp(one.irp));
 	CHECK_EQ(bed_end(&one), STATUS_CANCELLED);
 	bed_forget(&one);
-	CHECK_EQ(bed_read(&bed.forgotten), 1);
 	bed_stop();
 	bed_close();
+	CHECK_EQ(bed.forgotten, 1);
+}
+
+static void stand_still(struct lf_post *post)
+{
+	(void)post;
+	pthread_mutex_lock(&bed.mutex);
+	bed.at_gate++;
+	pthread_cond_broadcast(&bed.changed);
+	while (bed.gate)
+		pthread_cond_wait(&bed.changed, &bed.mutex);
+	pthread_mutex_unlock(&bed.mutex);
+}
+
+/* The loop closes the image of a share that does not answer: whoever is killed meanwhile goes at once. */
+TEST(cancelled_request_ends_also_while_the_loop_stands_still)
+{
+	union lf_control_request request = bed_request(LF_CONTROL_DISCONNECT);
+	struct lf_post still = {.run = stand_still};
+	struct bed_irp served, queued;
+	KIRQL irql;
+
+	bed_open();
+	bed_way(BED_HOLDS);
+	bed_send_request(&served, &request);
+	bed_wait(&bed.served, 1);
+	bed_gate(true);
+	lf_loop_post(bed.loop, &still);
+	bed_wait(&bed.at_gate, 1);
+	bed_send_request(&queued, &request);
+	CHECK(IoCancelIrp(served.irp));
+	irql = lf_fake_irql_raise(DISPATCH_LEVEL);
+	CHECK(IoCancelIrp(queued.irp));
+	lf_fake_irql_lower(irql);
+	CHECK_EQ(bed_read(&bed.completed), 2);
+	bed_gate(false);
+	CHECK_EQ(bed_end(&served), STATUS_CANCELLED);
+	CHECK_EQ(bed_end(&queued), STATUS_CANCELLED);
+	bed_forget(&served);
+	bed_forget(&queued);
+	bed_stop();
+	bed_close();
+	CHECK(bed.served == 1 && bed.forgotten == 1);
 }
 
 TEST(request_cancelled_while_its_image_opens_ends_at_once_and_connects_nothing)
@@ -488,6 +530,7 @@ TEST(requests_outstanding_are_limited)
 	uint8_t bytes[sizeof(small)];
 	ULONG length = (ULONG)lf_control_encode_request(&small, bytes, sizeof(bytes));
 	struct bed_irp held[CALLS];
+	enum lf_control_status status;
 	char text[512];
 
 	bed_open();
@@ -497,11 +540,14 @@ TEST(requests_outstanding_are_limited)
 	bed_wait(&bed.served, CALLS);
 	CHECK_EQ(ask(bed_request(LF_CONTROL_IDENTIFY), text), LF_CONTROL_BUSY);
 	CHECK_EQ(raw(bytes, length, 120), STATUS_BUFFER_TOO_SMALL);
-	/* A place is free again once one has ended. */
+	/* A place is free again once one was forgotten. */
 	CHECK(IoCancelIrp(held[0].irp));
 	CHECK_EQ(bed_end(&held[0]), STATUS_CANCELLED);
 	bed_way(BED_ANSWERS);
-	CHECK_EQ(ask(bed_request(LF_CONTROL_IDENTIFY), text), LF_CONTROL_OK);
+	do {
+		status = ask(bed_request(LF_CONTROL_IDENTIFY), text);
+	} while (status == LF_CONTROL_BUSY);
+	CHECK_EQ(status, LF_CONTROL_OK);
 	bed_answer_held();
 	for (uint32_t i = 0; i < CALLS; i++) {
 		CHECK_EQ(bed_end(&held[i]), i ? STATUS_SUCCESS : STATUS_CANCELLED);
