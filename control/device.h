@@ -6,7 +6,6 @@
 #include "control/devices.h"
 #include "control/identity.h"
 #include "control/naming.h"
-#include "control/system.h"
 
 struct lf_devices {
 	struct lf_devices_options options;

@@ -4,6 +4,7 @@
 #define LF_CONTROL_DEVICES_H
 
 #include "control/codec.h"
+#include "control/system.h"
 #include "core/adapter.h"
 #include "platform/loop.h"
 
@@ -64,6 +65,9 @@ struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, co
 struct lf_device *lf_devices_next(struct lf_devices *devices, uint32_t after);
 /* The one behind it; NULL for the last. */
 struct lf_device *lf_device_next(struct lf_device *device);
+/* Whether a device has this file, by its path where systems cannot tell; message is then "cause: remedy". */
+bool lf_devices_have_file(struct lf_devices *devices, const struct lf_system_file *file, const char *path,
+	struct lf_message *message);
 uint32_t lf_devices_count(const struct lf_devices *devices);
 const struct lf_control_edge *lf_devices_edge(const struct lf_devices *devices);
 

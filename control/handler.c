@@ -34,6 +34,12 @@ size_t lf_handler_refuse(enum lf_control_status status, const char *text, void *
 	return lf_control_encode_failure(status, 0, text, reply, room_bytes);
 }
 
+void lf_handler_name_user(struct lf_handler *handler, const struct lf_system_file *file, const char *path,
+	struct lf_message *message)
+{
+	(void)lf_devices_have_file(handler->options.devices, file, path, message);
+}
+
 void lf_call_fail(struct lf_call *call, enum lf_control_status status, const struct lf_message *message)
 {
 	lf_trace_control_command(call->client, call->command, status, 0);

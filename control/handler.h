@@ -60,6 +60,13 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 /* Nobody waits for the answer any more: it never comes. What was begun goes on. */
 void lf_handler_forget(struct lf_call *call);
 
+/*
+ * An image could not be opened because it is in use: when a device of ours has it, message says which. file
+ * may be unknown.
+ */
+void lf_handler_name_user(struct lf_handler *handler, const struct lf_system_file *file, const char *path,
+	struct lf_message *message);
+
 /* The reply to who is refused before saying anything. Returns its length. */
 size_t lf_handler_refuse(enum lf_control_status status, const char *text, void *reply, size_t room_bytes);
 

@@ -109,37 +109,59 @@ static bool is_file(HANDLE file, struct lf_message *message)
  * cached: its dirty pages could only be written by the memory manager through us, who may need memory for
  * that. Others may read it meanwhile, nobody may write.
  */
-static NTSTATUS create(UNICODE_STRING *name, bool read_only, HANDLE *file)
+enum opening { FOR_WRITING, FOR_READING, FOR_FACTS };
+
+static const struct {
+	ACCESS_MASK access;
+	ULONG share, options;
+} openings[] = {
+	[FOR_WRITING] = {FILE_READ_DATA | FILE_WRITE_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+		FILE_SHARE_READ, FILE_NON_DIRECTORY_FILE | FILE_NO_INTERMEDIATE_BUFFERING},
+	[FOR_READING] = {FILE_READ_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE, FILE_SHARE_READ,
+		FILE_NON_DIRECTORY_FILE},
+	/* What nobody's sharing forbids. */
+	[FOR_FACTS] = {FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+		FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, FILE_NON_DIRECTORY_FILE},
+};
+
+static NTSTATUS create(UNICODE_STRING *name, enum opening how, HANDLE *file)
 {
-	ACCESS_MASK access = FILE_READ_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE;
-	ULONG options = FILE_NON_DIRECTORY_FILE;
 	OBJECT_ATTRIBUTES attributes;
 	IO_STATUS_BLOCK status;
 
-	if (!read_only) {
-		access |= FILE_WRITE_DATA;
-		options |= FILE_NO_INTERMEDIATE_BUFFERING;
-	}
 	/* The handle is the kernel's, of no process; access is checked although a kernel thread asks. */
 	InitializeObjectAttributes(&attributes, name,
 		OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE | OBJ_FORCE_ACCESS_CHECK, NULL, NULL);
-	return ZwCreateFile(file, access, &attributes, &status, NULL, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ,
-		FILE_OPEN, options, NULL, 0);
+	return ZwCreateFile(file, openings[how].access, &attributes, &status, NULL, FILE_ATTRIBUTE_NORMAL,
+		openings[how].share, FILE_OPEN, openings[how].options, NULL, 0);
 }
 
-static NTSTATUS create_as(SECURITY_CLIENT_CONTEXT *client, UNICODE_STRING *name, bool read_only, HANDLE *file)
+static NTSTATUS create_as(
+	SECURITY_CLIENT_CONTEXT *client, UNICODE_STRING *name, enum opening how, HANDLE *file)
 {
 	NTSTATUS status = SeImpersonateClientEx(client, NULL);
 
 	if (!NT_SUCCESS(status))
 		return status;
-	status = create(name, read_only, file);
+	status = create(name, how, file);
 	PsRevertToSelf();
 	return status;
 }
 
+/* Somebody has it open: perhaps a device of this adapter, and then that can be said. */
+static void identify(SECURITY_CLIENT_CONTEXT *client, UNICODE_STRING *name, struct lf_system_file *user)
+{
+	struct lf_message unsaid;
+	HANDLE file = NULL;
+
+	if (!NT_SUCCESS(create_as(client, name, FOR_FACTS, &file)))
+		return;
+	(void)lf_system_identify((lf_handle)file, true, user, &unsaid);
+	ZwClose(file);
+}
+
 enum lf_control_status lf_image_open(const char *path, bool read_only, SECURITY_CLIENT_CONTEXT *client,
-	lf_handle *handle, struct lf_message *message)
+	lf_handle *handle, struct lf_system_file *user, struct lf_message *message)
 {
 	size_t length = strlen(path);
 	/* No character takes more units of UTF-16 than bytes of UTF-8. */
@@ -164,9 +186,11 @@ enum lf_control_status lf_image_open(const char *path, bool read_only, SECURITY_
 	name.MaximumLength = (USHORT)room_bytes;
 	/* Anything but plain success: a character had to be replaced. */
 	if (status == STATUS_SUCCESS)
-		status = create_as(client, &name, read_only, &file);
+		status = create_as(client, &name, read_only ? FOR_READING : FOR_WRITING, &file);
 	else
 		status = STATUS_OBJECT_NAME_INVALID;
+	if (status == STATUS_SHARING_VIOLATION)
+		identify(client, &name, user);
 	lf_free(name.Buffer);
 	if (!NT_SUCCESS(status))
 		return cannot_open(status, message);

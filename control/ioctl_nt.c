@@ -59,6 +59,8 @@ struct call {
 	SECURITY_CLIENT_CONTEXT client;
 	enum lf_control_status refused;
 	struct lf_message message;
+	const char *path;           /* of the image, in decoded; NULL: it brings none */
+	struct lf_system_file user; /* the file, when somebody else has it open */
 	union lf_control_request decoded;
 
 	size_t length_bytes; /* of what came: its buffer takes the reply */
@@ -190,6 +192,8 @@ static void run(struct lf_post *note)
 		close_handles(call);
 		ended(call, &call->works);
 	} else if (call->refused != LF_CONTROL_OK) {
+		if (call->refused == LF_CONTROL_BUSY)
+			lf_handler_name_user(ioctl->options.handler, &call->user, call->path, &call->message);
 		lf_trace_control_client_refused(call->call.client, call->refused, 0, 0);
 		answer(call, lf_handler_refuse(
 				     call->refused, call->message.text, ioctl->reply, sizeof(ioctl->reply)));
@@ -263,21 +267,20 @@ static void open_image(void *context)
 {
 	struct call *call = context;
 	const union lf_control_request *request = &call->decoded;
-	const char *path = NULL;
 	bool read_only = false;
 
 	/* What cannot be decoded the handler refuses. */
 	if (lf_control_decode_request(call->request, call->length_bytes, &call->decoded, &call->message) ==
 		LF_CONTROL_OK) {
 		bool connects = request->header.command == LF_CONTROL_CONNECT;
-		path = connects ? request->connect.path.bytes : request->insert.image.bytes;
+		call->path = connects ? request->connect.path.bytes : request->insert.image.bytes;
 		read_only = connects ? request->connect.type != 0 ||
 					       (request->connect.flags & LF_CONTROL_READ_ONLY) != 0
 				     : (request->insert.flags & LF_CONTROL_INSERT_READ_ONLY) != 0;
 	}
-	if (path && *path)
-		call->refused =
-			lf_image_open(path, read_only, &call->client, &call->handles[0], &call->message);
+	if (call->path && *call->path)
+		call->refused = lf_image_open(
+			call->path, read_only, &call->client, &call->handles[0], &call->user, &call->message);
 	lf_access_release(&call->client);
 	opened(call, false);
 }

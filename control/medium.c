@@ -7,22 +7,53 @@
 #define BLOCK_BYTES          512
 #define PHYSICAL_BLOCK_BYTES 4096
 
-static bool is_same(const struct lf_device_medium *one, const struct lf_device_medium *other)
+static bool is_same(
+	const struct lf_device_medium *medium, const struct lf_system_file *file, const char *path)
 {
-	const struct lf_system_file *file = &one->file, *that = &other->file;
+	const struct lf_system_file *that = &medium->file;
 
-	if (one == other || !*other->path)
+	if (medium->path == path || !*medium->path)
 		return false;
 	if (!file->known || !that->known)
-		return lf_path_is_same(one->path, other->path);
+		return lf_path_is_same(medium->path, path);
 	return file->volume == that->volume && file->node[0] == that->node[0] &&
 	       file->node[1] == that->node[1];
 }
 
+static bool has_file(const struct lf_device *device, const struct lf_system_file *file, const char *path)
+{
+	return is_same(&device->medium, file, path) || is_same(&device->change.incoming, file, path) ||
+	       is_same(&device->change.outgoing, file, path);
+}
+
 bool lf_device_has_file(const struct lf_device *device, const struct lf_device_medium *medium)
 {
-	return is_same(medium, &device->medium) || is_same(medium, &device->change.incoming) ||
-	       is_same(medium, &device->change.outgoing);
+	return has_file(device, &medium->file, medium->path);
+}
+
+/* A device other than that (NULL: any) has it: message says which. */
+static bool other_has_file(struct lf_devices *devices, const struct lf_device *device,
+	const struct lf_system_file *file, const char *path, struct lf_message *message)
+{
+	lf_list_each(link, next, &devices->list)
+	{
+		struct lf_device *other = lf_device_of(link);
+		if (other == device || !has_file(other, file, path))
+			continue;
+		lf_message_set(message, "%s as %s: %s",
+			other->leaving ? "it is still leaving" : "already connected", other->id,
+			other->leaving     ? "wait until lungfish list does not show it"
+			: other->removable ? "eject it there first"
+					   : "disconnect it first");
+		return true;
+	}
+	return false;
+}
+
+bool lf_devices_have_file(struct lf_devices *devices, const struct lf_system_file *file, const char *path,
+	struct lf_message *message)
+{
+	return other_has_file(devices, NULL, file, path, message);
 }
 
 /* The same image twice would be two units with a cache each, and one of them stale. */
@@ -34,19 +65,8 @@ enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle 
 	if (status != LF_CONTROL_OK)
 		return status;
 	medium->read_only = read_only;
-	lf_list_each(link, next, &device->devices->list)
-	{
-		struct lf_device *other = lf_device_of(link);
-		if (other != device && lf_device_has_file(other, medium)) {
-			lf_message_set(message, "%s as %s: %s",
-				other->leaving ? "it is still leaving" : "already connected", other->id,
-				other->leaving     ? "wait until lungfish list does not show it"
-				: other->removable ? "eject it there first"
-						   : "disconnect it first");
-			return LF_CONTROL_BUSY;
-		}
-	}
-	return LF_CONTROL_OK;
+	return other_has_file(device->devices, device, &medium->file, medium->path, message) ? LF_CONTROL_BUSY
+											     : LF_CONTROL_OK;
 }
 
 enum lf_control_status lf_control_status_of(enum lf_error error)

@@ -46,6 +46,26 @@ TEST(one_image_is_never_two_units)
 	tear_down();
 }
 
+/* Where an image that is connected cannot be opened once more: by the file, or else by the path. */
+TEST(an_image_that_is_in_use_here_is_said_to_be)
+{
+	struct lf_system_file file = {0}, unknown = {0}, other = {.known = true, .node = {1}};
+	int fd = image("a", 1 << 20);
+
+	set_up();
+	CHECK_EQ(lf_system_identify((lf_handle)fd, true, &file, &message), LF_CONTROL_OK);
+	CHECK_EQ(connect_image("/images/disk.img", fd, 0), LF_CONTROL_OK);
+	lf_handler_name_user(&handler, &file, "/images/link.img", &message);
+	CHECK_STR(message.text, "already connected as disk: disconnect it first");
+	lf_message_set(&message, "in use");
+	lf_handler_name_user(&handler, &unknown, "/images/link.img", &message);
+	lf_handler_name_user(&handler, &other, "/images/disk.img", &message);
+	CHECK_STR(message.text, "in use");
+	lf_handler_name_user(&handler, &unknown, "/images/disk.img", &message);
+	CHECK_STR(message.text, "already connected as disk: disconnect it first");
+	tear_down();
+}
+
 TEST(what_the_store_refuses_is_told_without_the_path)
 {
 	int fd = image("a", 0);

@@ -87,6 +87,14 @@ void lf_handler_forget(struct lf_call *call)
 		lf_test_fail(__FILE__, __LINE__, "a call is forgotten that the handler does not have");
 }
 
+void lf_handler_name_user(struct lf_handler *handler, const struct lf_system_file *file, const char *path,
+	struct lf_message *message)
+{
+	(void)handler;
+	if (file->known)
+		lf_message_set(message, "%s is file %llu", path, (unsigned long long)file->node[0]);
+}
+
 size_t lf_handler_refuse(enum lf_control_status status, const char *text, void *bytes, size_t room_bytes)
 {
 	return lf_control_encode_failure(status, 0, text, bytes, room_bytes);

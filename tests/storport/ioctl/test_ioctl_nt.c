@@ -166,6 +166,30 @@ TEST(image_is_opened_as_the_caller_and_without_a_cache)
 	bed_close();
 }
 
+/* Perhaps it is connected here, by another of its names: the handler is told which file it is. */
+TEST(image_that_is_in_use_is_said_whose_it_is)
+{
+	struct lf_fake_file *disk;
+	char text[512];
+
+	bed_open();
+	disk = make_disk();
+	lf_fake_file_hold(disk, FILE_READ_DATA | FILE_WRITE_DATA, FILE_SHARE_READ);
+	CHECK_EQ(ask(bed_connect(DISK, false), text), LF_CONTROL_BUSY);
+	CHECK(strstr(text, DISK " is file "));
+	CHECK(bed.asked.is_impersonating && bed.asked.access == (FILE_READ_ATTRIBUTES | SYNCHRONIZE));
+	CHECK_EQ(bed.asked.attributes, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE | OBJ_FORCE_ACCESS_CHECK);
+	/* Nor may its facts be seen, or the file system has no number for it. */
+	lf_fake_fail(LF_FAKE_OPEN, 0, 2);
+	lf_fake_open_status(STATUS_SHARING_VIOLATION);
+	CHECK_EQ(ask(bed_connect(DISK, true), text), LF_CONTROL_BUSY);
+	CHECK(strstr(text, "in use by another program"));
+	lf_fake_file_let_go(disk);
+	CHECK_EQ(lf_fake_file_opens(disk), 0);
+	bed_stop();
+	bed_close();
+}
+
 TEST(disc_is_opened_for_reading_also_when_it_is_inserted)
 {
 	union lf_control_request request = bed_connect("\\??\\C:\\disc.iso", false);
@@ -282,7 +306,7 @@ TEST(each_failure_to_open_has_its_status_and_says_why)
 	for (uint32_t i = 0; i < lf_count_of(failures); i++) {
 		enum lf_control_status status;
 		lf_fake_open_status(failures[i].open);
-		lf_fake_fail(LF_FAKE_OPEN, 0, 1);
+		lf_fake_fail(LF_FAKE_OPEN, 0, 2);
 		status = ask(bed_connect(DISK, false), text);
 		if (status != failures[i].status || !strstr(text, failures[i].words))
 			lf_test_fail(__FILE__, __LINE__, "0x%08x: status %d: %s", (unsigned)failures[i].open,
