@@ -66,6 +66,9 @@ const char *lf_path_problem(const char *path)
 	} else {
 		return "the path of the image names no drive, volume or share: give one that does";
 	}
+	/* "\??\UNC\;" goes on with a redirector, or with whose drive it is: the same file by another name. */
+	if (least == 3 && *rest == ';')
+		return "the path of the image has no server behind \\??\\UNC\\: begin with its name";
 	count = count_parts(rest);
 	if (count == 0)
 		return "the path of the image has a part that is no name of a file: none is empty, ends in a "

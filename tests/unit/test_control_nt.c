@@ -48,7 +48,7 @@ TEST(paths_that_could_mean_another_file_are_refused)
 		"\\??\\C:\\a*", "\\??\\C:\\a?", "\\??\\C:\\a\"", "\\??\\C:\\<a", "\\??\\C:\\a|b",
 		"\\??\\C:\\a\tb", "\\??\\UNC\\", "\\??\\UNC\\server", "\\??\\UNC\\server\\share",
 		"\\??\\UNC\\server\\share\\", "\\??\\UNC\\\\share\\a", "\\??\\UNC\\..\\C$\\a",
-		"\\\\server\\share\\a", "\\\\?\\C:\\a"};
+		"\\??\\UNC\\;LanmanRedirector\\server\\share\\a", "\\\\server\\share\\a", "\\\\?\\C:\\a"};
 
 	for (uint32_t i = 0; i < lf_count_of(bad); i++) {
 		if (!lf_path_problem(bad[i]))
