@@ -272,7 +272,7 @@ enum lf_control_status lf_control_decode_request(
 	if (header->version != LF_CONTROL_VERSION) {
 		lf_message_set(message,
 			"version %u of the control protocol is not spoken here, version %u is: "
-			"use lungfish and lungfishd of the same release",
+			"use a command and an adapter of the same release",
 			header->version, LF_CONTROL_VERSION);
 		return LF_CONTROL_BAD_VERSION;
 	}
@@ -387,7 +387,7 @@ bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_con
 	const struct lf_format *format = lf_format_of(command);
 	const struct lf_layout *layout = &lf_layout_failure;
 
-	lf_message_set(message, "the answer makes no sense: is it lungfishd that listens there?");
+	lf_message_set(message, "the answer makes no sense: is it our adapter that answers there?");
 	if (length_bytes < sizeof(*header))
 		return false;
 	decode_layout(&lf_layout_header, bytes, (uint8_t *)reply);
@@ -396,7 +396,7 @@ bool lf_control_decode_reply(const void *bytes, size_t length_bytes, enum lf_con
 	if (header->version != LF_CONTROL_VERSION) {
 		lf_message_set(message,
 			"the adapter speaks version %u of the control protocol, not %u: "
-			"use lungfish and lungfishd of the same release",
+			"use a command and an adapter of the same release",
 			header->version, LF_CONTROL_VERSION);
 		return false;
 	}
