@@ -28,11 +28,15 @@ uint32_t lf_client_node(const struct lf_client *client)
 	return ((const struct own *)(const void *)client->words)->node;
 }
 
-/* 0, or why not. */
+/*
+ * 0, or why not. It may be named by anybody's environment: a pipe of somebody's learns who we are, and cannot
+ * act as us.
+ */
 static uint32_t open_device(const wchar_t *path, struct lf_client *client)
 {
 	HANDLE device = CreateFileW(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-		NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+		NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION,
+		NULL);
 
 	if (device == INVALID_HANDLE_VALUE)
 		return GetLastError();
@@ -50,21 +54,43 @@ static bool open_found(void *context, const wchar_t *path, uint32_t node)
 	return own->error == 0;
 }
 
+static const GUID kind = LF_INTERFACE_GUID;
+
 /* The first that can be opened; ERROR_FILE_NOT_FOUND: there is none. */
 static uint32_t open_any(struct lf_client *client)
 {
-	static const GUID kind = LF_INTERFACE_GUID;
-
 	own_of(client)->error = ERROR_FILE_NOT_FOUND;
 	lf_find_interface(&kind, open_found, client);
 	return own_of(client)->error;
 }
 
+struct named {
+	const wchar_t *path;
+	uint32_t node;
+};
+
+/* \\?\ and \\.\ before it are one. */
+static bool is_named(void *context, const wchar_t *path, uint32_t node)
+{
+	const size_t prefix = wcslen(L"\\\\?\\");
+	struct named *named = context;
+
+	if (wcslen(named->path) < prefix || _wcsicmp(named->path + prefix, path + prefix) != 0)
+		return false;
+	named->node = node;
+	return true;
+}
+
 static uint32_t open_named(const char *path, struct lf_client *client)
 {
 	wchar_t wide[PATH_UNITS];
+	struct named named = {.path = wide, .node = LF_NODE_NONE};
 
-	return lf_wide(path, wide, PATH_UNITS) ? open_device(wide, client) : ERROR_INVALID_NAME;
+	if (!lf_wide(path, wide, PATH_UNITS))
+		return ERROR_INVALID_NAME;
+	lf_find_interface(&kind, is_named, &named);
+	own_of(client)->node = named.node;
+	return open_device(wide, client);
 }
 
 static enum lf_error cannot_open(const char *path, uint32_t code, struct lf_message *message)
@@ -169,6 +195,13 @@ static enum lf_error no_reply(uint32_t code, uint32_t timeout_ms, struct lf_mess
 		lf_message_set(message, "that is no adapter of ours: name its device with --socket, or no "
 					"device at all");
 		return LF_E_UNSUPPORTED;
+	case ERROR_NOT_ENOUGH_MEMORY:
+	case ERROR_NO_SYSTEM_RESOURCES:
+		lf_message_set(message, "the adapter has no memory for it: close other programs, try again");
+		return LF_E_NO_MEMORY;
+	case ERROR_NOT_READY:
+		lf_message_set(message, "the adapter went away: look at it in the device manager");
+		return LF_E_NOT_FOUND;
 	default:
 		lf_message_set(message, "the adapter went away (%s): look at it in the device manager",
 			lf_win32_text(code, text, sizeof(text)));

@@ -12,7 +12,7 @@ bool lf_wide(const char *text, wchar_t *wide, int room)
 
 bool lf_narrow(const wchar_t *wide, char *text, int room_bytes)
 {
-	return WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, room_bytes, NULL, NULL) > 0;
+	return WideCharToMultiByte(CP_UTF8, WC_ERR_INVALID_CHARS, wide, -1, text, room_bytes, NULL, NULL) > 0;
 }
 
 static const struct {

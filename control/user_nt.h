@@ -8,7 +8,7 @@
 
 /* UTF-8 to UTF-16; false: it is none, or does not fit. Room counts units. */
 bool lf_wide(const char *text, wchar_t *wide, int room);
-/* What cannot be said in UTF-8 is replaced; false: it does not fit. */
+/* UTF-16 to UTF-8; false: it is none (Windows takes names that are not), or does not fit. */
 bool lf_narrow(const wchar_t *wide, char *text, int room_bytes);
 
 /* What an error of Win32 is, for messages: "no such file". text is for those that have no name here. */
@@ -22,7 +22,9 @@ enum lf_error lf_error_from_win32(uint32_t code);
 typedef bool lf_interface_wanted(void *context, const wchar_t *path, uint32_t node);
 bool lf_find_interface(const void *kind, lf_interface_wanted *wanted, void *context);
 
-/* The adapter's node there; 0: it was named by a path that does not tell. */
+#define LF_NODE_NONE UINT32_MAX /* 0 is one under Wine */
+
+/* The adapter's node there; LF_NODE_NONE: it was named by a path that does not tell. */
 uint32_t lf_client_node(const struct lf_client *client);
 
 #endif

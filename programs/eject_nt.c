@@ -14,6 +14,7 @@
 
 #define VETO_UNITS 512
 #define VETO_BYTES (3 * VETO_UNITS)
+#define VETO_SHOWN 120
 
 /* Whether it lies at the device's address; bus is 0, the only one that an adapter has. */
 static bool is_at(const wchar_t *path, const struct lf_control_device *device)
@@ -71,12 +72,14 @@ static const char *name_veto(PNP_VETO_TYPE type)
 static int eject(const struct lf_command_line *line, const char *id, DEVINST disk)
 {
 	wchar_t name[VETO_UNITS] = L"";
-	char text[VETO_BYTES] = "";
+	LF_CONTROL_TEXT(VETO_SHOWN + 2) shown;
+	char text[VETO_BYTES];
 	PNP_VETO_TYPE type = PNP_VetoTypeUnknown;
 	struct lf_message message;
 	CONFIGRET result = CM_Request_Device_EjectW(disk, &type, name, VETO_UNITS, 0);
 
-	if (result == CR_SUCCESS || result == CR_NO_SUCH_DEVINST)
+	if (result == CR_SUCCESS || result == CR_NO_SUCH_DEVINST ||
+		(result == CR_REMOVE_VETOED && type == PNP_VetoAlreadyRemoved))
 		return LF_EXIT_DONE;
 	if (result != CR_REMOVE_VETOED) {
 		lf_message_set(&message,
@@ -85,10 +88,11 @@ static int eject(const struct lf_command_line *line, const char *id, DEVINST dis
 			(unsigned int)result);
 		return lf_report(line, id, message.text, LF_EXIT_FAILED);
 	}
-	lf_narrow(name, text, sizeof(text));
+	/* Cut, when it is long, at a character's border. */
+	lf_control_set_text(&shown, lf_narrow(name, text, sizeof(text)) && *text ? text : "it");
 	lf_message_set(&message,
-		"in use: %s %.120s forbids it: close it, or add --force, which loses what is not written yet",
-		name_veto(type), *text ? text : "it");
+		"in use: %s %s forbids it: close it, or add --force, which loses what is not written yet",
+		name_veto(type), shown.bytes);
 	return lf_report(line, id, message.text, LF_EXIT_BUSY);
 }
 
@@ -103,8 +107,12 @@ int lf_os_release(const struct lf_command_line *line, struct lf_client *client, 
 	union lf_control_reply reply;
 	int status;
 
-	if (sought.adapter == 0)
-		return LF_EXIT_DONE;
+	if (sought.adapter == LF_NODE_NONE)
+		return lf_report(line, id,
+			"nobody can be asked to let go of it, as this name of the adapter does not say which "
+			"disks are its: leave --socket and LUNGFISH_SOCKET out, or add --force, which loses "
+			"what is not written yet",
+			LF_EXIT_FAILED);
 	status = lf_session_select(line, client, LF_CONTROL_SHOW, id, &reply);
 	if (status != LF_EXIT_DONE)
 		return status;
