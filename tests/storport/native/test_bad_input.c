@@ -195,7 +195,7 @@ TEST(paths_that_name_no_image)
 		{STAGE_PREFIX "C:\\compressed.img", LF_CONTROL_UNSUPPORTED, "compress"},
 		{STAGE_PREFIX "C:\\encrypted.img", LF_CONTROL_UNSUPPORTED, "encrypt"},
 		{STAGE_PREFIX "C:\\cloud.img", LF_CONTROL_UNSUPPORTED, "cloud"},
-		{STAGE_PREFIX "C:\\connected.img", LF_CONTROL_BUSY, ""},
+		{STAGE_PREFIX "C:\\connected.img", LF_CONTROL_BUSY, "already connected as connected"},
 		{STAGE_PREFIX "C:\\empty.img", LF_CONTROL_INVALID, ""},
 		{STAGE_PREFIX "C:\\odd.img", LF_CONTROL_INVALID, ""},
 	};

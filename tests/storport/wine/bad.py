@@ -90,11 +90,13 @@ def files(place):
     switched(place, "compressed", 1, 0, connect_message(image, "x"), prefixes.UNSUPPORTED, "compressed")
     switched(place, "sector", 4096, 512, connect_message(image, "x"), INVALID, "4096")
     wine.must(connect_message(image, "good"))
-    for message in (connect_message(image, "again"), connect_message(images.blank("other.img"), "good")):
+    for message, words in ((connect_message(image, "again"), "already connected as good: disconnect it first"),
+                           (connect_message(images.blank("other.img"), "good"), "the name good is taken")):
         answer, text = wine.ask(message)
-        expect(answer == BUSY, "connected already: %d %s" % (answer, text))
+        expect(answer == BUSY and words in text, "connected already: %d %s" % (answer, text))
     code, out, err = wine.lungfish("connect", prefixes.dos_path(image), "again")
-    expect(code == 4 and not out and len(err.splitlines()) == 1, "%d %r %r" % (code, out, err))
+    expect(code == 4 and not out and len(err.splitlines()) == 1 and "already connected as good" in err,
+           "%d %r %r" % (code, out, err))
     wine.must(prefixes.select_message(harness.DISCONNECT, "good"))
     wine.wait_no_devices()
     refused(place, prefixes.select_message(harness.DISCONNECT, "good"), NOT_FOUND, "no such device")
