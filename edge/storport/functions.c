@@ -67,7 +67,9 @@ static void reset_more(
 
 /*
  * What lets people eject a disk gracefully, and pull it without a complaint. Storport filled in version and
- * size; which structure it is tells the length, since we asked for the full one when we registered.
+ * size; which structure it is tells the length, since we asked for the full one when we registered. UniqueID
+ * stays as Storport has it: its names for units are unique on one adapter only, and Windows stops when two
+ * devices say that they are the only one of the same name.
  */
 static bool tell_capabilities(const struct lf_view *view)
 {
@@ -77,7 +79,6 @@ static bool tell_capabilities(const struct lf_view *view)
 		STOR_DEVICE_CAPABILITIES_EX *full = view->data;
 		full->EjectSupported = 1;
 		full->Removable = 1;
-		full->UniqueID = 1;
 		full->SurpriseRemovalOK = 1;
 		return true;
 	}
@@ -85,7 +86,6 @@ static bool tell_capabilities(const struct lf_view *view)
 		STOR_DEVICE_CAPABILITIES *few = view->data;
 		few->EjectSupported = 1;
 		few->Removable = 1;
-		few->UniqueID = 1;
 		few->SurpriseRemovalOK = 1;
 		return true;
 	}
