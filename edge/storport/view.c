@@ -44,8 +44,10 @@ static void read_old(SCSI_REQUEST_BLOCK *srb, struct lf_view *view)
 	view->scsi_status = &srb->ScsiStatus;
 	view->sense_length = &srb->SenseInfoBufferLength;
 	view->sense = srb->SenseInfoBuffer;
-	view->cdb = srb->Cdb;
-	view->cdb_length = srb->CdbLength;
+	if (srb->CdbLength <= sizeof(srb->Cdb)) { /* else it has none that could be read */
+		view->cdb = srb->Cdb;
+		view->cdb_length = srb->CdbLength;
+	}
 }
 
 /* Bytes [offset, offset + length) of the SRB; NULL when it ends before. */
