@@ -132,8 +132,24 @@ uint32_t lf_storport_target_count(const struct lf_storport *storport)
 	return storport->target_count;
 }
 
-/* The extension is as the adapter before left it, if there was one. fdo, lower: Storport's own and what is
- * below it. */
+/*
+ * The extension comes with zeros. An adapter that was stopped for a while, and not freed, is found again as
+ * it is: its units, images and threads are all still there.
+ */
+static bool find(struct lf_storport *storport, DEVICE_OBJECT *pdo)
+{
+	if (storport->started)
+		return true;
+	memset(storport, 0, sizeof(*storport));
+	storport->backend = lf_registration.backend;
+	storport->target_count = target_count();
+	if (start(storport, pdo))
+		return true;
+	lf_log(LF_LOG_ERROR, "the adapter does not start: not enough memory, or no thread");
+	return false;
+}
+
+/* fdo, lower: Storport's own and what is below it. again is not used, says its document: not touched. */
 ULONG lf_find_adapter(PVOID extension, PVOID pdo, PVOID fdo, PVOID lower, PCHAR arguments,
 	PORT_CONFIGURATION_INFORMATION *config, BOOLEAN *again)
 {
@@ -142,17 +158,12 @@ ULONG lf_find_adapter(PVOID extension, PVOID pdo, PVOID fdo, PVOID lower, PCHAR 
 	(void)fdo;
 	(void)lower;
 	(void)arguments;
-	*again = FALSE;
+	(void)again;
 	lf_trace_storport_call(LF_CALLBACK_FIND_ADAPTER, config->Length, 0, 0);
 	if (config->Length < offsetof(PORT_CONFIGURATION_INFORMATION, FeatureSupport))
 		return SP_RETURN_BAD_CONFIG; /* of before Windows 8: it has no room for what we say */
-	memset(storport, 0, sizeof(*storport));
-	storport->backend = lf_registration.backend;
-	storport->target_count = target_count();
-	if (!start(storport, pdo)) {
-		lf_log(LF_LOG_ERROR, "the adapter does not start: not enough memory, or no thread");
+	if (!find(storport, pdo))
 		return SP_RETURN_ERROR;
-	}
 	configure(storport, config);
 	(void)StorPortSetAdapterBusType(
 		storport, lf_nt_parameter(&lf_registration.path, L"BusType", LF_BUS_TYPE_SAS));
