@@ -20,11 +20,14 @@ _Static_assert(sizeof(struct spin_lock) <= sizeof(struct lf_lock), "a spin lock 
 
 static uint32_t log_level = LF_LOG_NOTICE; /* constant after lf_nt_platform_init */
 
-/* What was logged in this second: a storm of faults must not stall a machine that a debugger listens to. */
+/*
+ * What was logged in this second: a storm of faults must not stall a machine that a debugger listens to. By
+ * atomics and without a lock: a trace event may come above DISPATCH_LEVEL (HwInitialize). Lines that come
+ * together at the turn of a second may be counted wrongly.
+ */
 static struct {
-	struct lf_lock lock; /* guards what follows */
-	uint64_t begun_ns;
-	uint32_t lines, dropped;
+	uint64_t begun_ns, lines;
+	uint64_t dropped, told; /* lines that were left out since the start, and of those: that was printed */
 } rate;
 
 static struct spin_lock *spin_lock_of(struct lf_lock *lock)
@@ -145,32 +148,29 @@ void lf_message_set(struct lf_message *message, const char *format, ...)
 }
 
 /* False: there were enough lines in this second. dropped: how many were left out before this one. */
-static bool may_print(uint32_t *dropped)
+static bool may_print(uint64_t *dropped)
 {
-	uint64_t now_ns = lf_time_ns();
-	bool may;
+	uint64_t now_ns = lf_time_ns(), all, told;
 
-	lf_lock(&rate.lock);
-	if (now_ns - rate.begun_ns >= NS_PER_SECOND) {
-		rate.begun_ns = now_ns;
-		rate.lines = 0;
+	if (now_ns - lf_atomic_load_relaxed_u64(&rate.begun_ns) >= NS_PER_SECOND) {
+		lf_atomic_store_relaxed_u64(&rate.begun_ns, now_ns);
+		lf_atomic_store_relaxed_u64(&rate.lines, 0);
 	}
-	may = rate.lines < LINES_PER_SECOND;
-	*dropped = 0;
-	if (may) {
-		rate.lines++;
-		*dropped = rate.dropped;
-		rate.dropped = 0;
-	} else {
-		rate.dropped++;
+	if (lf_atomic_add_relaxed_u64(&rate.lines, 1) >= LINES_PER_SECOND) {
+		(void)lf_atomic_add_relaxed_u64(&rate.dropped, 1);
+		return false;
 	}
-	lf_unlock(&rate.lock);
-	return may;
+	told = lf_atomic_load_relaxed_u64(&rate.told);
+	all = lf_atomic_load_relaxed_u64(&rate.dropped);
+	*dropped = all > told ? all - told : 0;
+	if (*dropped > 0)
+		lf_atomic_store_relaxed_u64(&rate.told, all);
+	return true;
 }
 
 void lf_nt_print(uint32_t level, const char *text)
 {
-	uint32_t dropped;
+	uint64_t dropped;
 
 	if (!may_print(&dropped))
 		return;
@@ -229,6 +229,5 @@ _Noreturn void lf_panic(const char *file, int line, const char *what)
 void lf_nt_platform_init(const UNICODE_STRING *registry_path)
 {
 	memset(&rate, 0, sizeof(rate));
-	lf_lock_init(&rate.lock);
 	log_level = lf_nt_parameter(registry_path, L"LogLevel", LF_LOG_NOTICE);
 }
