@@ -561,7 +561,7 @@ void lf_barrier_lower_locked(struct lf_adapter *adapter, struct lf_waiter *waite
  */
 void lf_watch_more_locked(struct lf_adapter *adapter);
 void lf_watch_less_locked(struct lf_adapter *adapter);
-bool lf_task_may_run_locked(const struct lf_task *task);
+bool lf_task_may_run_locked(struct lf_task *task);
 /* False: the task was put into its unit's queue and will be run by whoever makes it runnable. */
 bool lf_task_may_run(struct lf_adapter *adapter, struct lf_request *request);
 void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task); /* makes it a barrier */
@@ -578,6 +578,9 @@ void lf_run_runnable(struct lf_adapter *adapter);
 void lf_change_begin(struct lf_exclusive *change);
 void lf_change_end(struct lf_exclusive *change);
 bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *task);
+/* The owner still waits for others, and for this task, too, which goes before him. False: he is alone
+ * already. */
+bool lf_exclusive_precede_locked(struct lf_task *task);
 /*
  * is_due: the task, which may run now, has to take the unit first. take: it does; false when commands still
  * run that it has to wait for. adapter->lock is held.

@@ -71,6 +71,17 @@ static bool lf_exclusive_drop_locked(struct lf_adapter *adapter, struct lf_lu *l
 	return lu->exclusive->left == 0;
 }
 
+bool lf_exclusive_precede_locked(struct lf_task *task)
+{
+	struct lf_exclusive *owner = task->lu->exclusive;
+
+	if (owner->left == 0)
+		return false;
+	owner->left += !task->counted;
+	task->counted = true;
+	return true;
+}
+
 bool lf_exclusive_uncount_locked(struct lf_adapter *adapter, struct lf_task *task)
 {
 	struct lf_lu *lu = task->lu;

@@ -132,12 +132,14 @@ static bool lf_task_only_looks(const struct lf_task *task)
  * ORDERED: when all older tasks of the unit have retired; SIMPLE: when no barrier older than it stands; HEAD
  * OF QUEUE passes ORDERED tasks, but not a reset, whose old tasks may still be writing.
  */
-bool lf_task_may_run_locked(const struct lf_task *task)
+bool lf_task_may_run_locked(struct lf_task *task)
 {
 	if (lf_atomic_load_u32(&task->mark) != LF_MARK_NONE)
 		return true;
+	if (task->lu->exclusive == &task->exclusive)
+		return task->exclusive.left == 0;
 	if (task->lu->exclusive != NULL)
-		return task->lu->exclusive == &task->exclusive && task->exclusive.left == 0;
+		return lf_task_only_looks(task) && lf_exclusive_precede_locked(task);
 	if (task->attribute != LF_TASK_ORDERED && lf_task_only_looks(task))
 		return true;
 	if (task->attribute == LF_TASK_ORDERED && task->order.remaining > 0)

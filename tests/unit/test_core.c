@@ -213,6 +213,30 @@ TEST(lun_reset_ends_all_and_everyone_hears_of_it)
 	stage_close(stage);
 }
 
+/* Nor on one that somebody waits to have alone: who looks is one more to wait for. */
+TEST(who_looks_goes_before_whoever_waits_to_be_alone)
+{
+	struct stage *stage = stage_open();
+	struct command *read = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct command *stop = run_on(stage, stage->nexus, 0, 0x1b);
+	struct command *ready = run_on(stage, stage->nexus, 0, 0x00);
+	struct command *looks = run_on(stage, stage->nexus, 0, 0x12);
+
+	CHECK_EQ(looks->ended, 1);
+	CHECK_EQ(looks->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(stop->ended + ready->ended, 0);
+	stage->store[0].inline_done = true;
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(read->ended, 1);
+	CHECK_EQ(stop->ended, 1);
+	CHECK_EQ(ready->ended, 1);
+	free(read);
+	free(stop);
+	free(ready);
+	free(looks);
+	stage_close(stage);
+}
+
 static uint32_t removals;
 
 static void count_removal(struct lf_removal *removal)
