@@ -64,7 +64,8 @@ bool lf_nt_thread_join_within(struct lf_nt_thread *thread, uint64_t timeout_ns);
 
 /*
  * One line of text to the kernel debugger (DbgPrintEx), for those who have a filter of their own; so many a
- * second, what is more is counted. level: DPFLTR_ERROR_LEVEL to DPFLTR_INFO_LEVEL. Up to DISPATCH_LEVEL.
+ * second, what is more is counted. level: DPFLTR_ERROR_LEVEL to DPFLTR_INFO_LEVEL. Up to the level of an
+ * interrupt.
  */
 void lf_nt_print(uint32_t level, const char *text);
 

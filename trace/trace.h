@@ -47,7 +47,7 @@ extern const uint32_t lf_trace_event_count;
 
 /* Records above this level are counted but not kept; LF_TRACE_INFO at the start. Any thread. */
 void lf_trace_set_level(enum lf_trace_level level);
-/* Gets every record that is kept, where and when it is written: any thread, any IRQL up to DISPATCH_LEVEL. */
+/* Gets every record that is kept, where and when it is written: any thread, any IRQL. */
 typedef void lf_trace_sink(const struct lf_trace_record *record);
 /* NULL: none. While nobody writes: at the start and at the end of a program. */
 void lf_trace_set_sink(lf_trace_sink *sink);
