@@ -284,10 +284,12 @@ static bool send(struct lf_store *store, struct lf_file_flight *flight, uint8_t 
 {
 	bool wanted;
 
-	/* File systems look whose request it is. The thread that sends it may be any of ours. */
-	irp->Tail.Overlay.Thread = store->workers[0].thread.object;
 	lf_lock(&store->lock);
 	wanted = !flight->unwanted;
+	/* File systems look whose request it is. Any thread of ours will do, but when the store is closed,
+	 * and nobody wants anything any more, the first may have ended. */
+	if (wanted)
+		irp->Tail.Overlay.Thread = store->workers[0].thread.object;
 	flight->worker = worker_plus_one;
 	flight->back = flight->cancelled = false;
 	flight->irp = wanted ? irp : NULL;

@@ -73,6 +73,17 @@ static void read_transfer(const IRP *irp, const IO_STACK_LOCATION *stack, struct
 		lf_fake_broken("a transfer as if the memory manager had sent it");
 }
 
+/* What the I/O manager puts into the IRP of each request, and file systems look at. */
+static void check_origin(const IRP *irp, const IO_STACK_LOCATION *stack)
+{
+	if (irp->RequestorMode != KernelMode)
+		lf_fake_broken("an IRP to a file system as if a user had sent it");
+	if (!irp->Tail.Overlay.Thread)
+		lf_fake_broken("an IRP to a file system of no thread");
+	if (irp->Tail.Overlay.OriginalFileObject != stack->FileObject)
+		lf_fake_broken("an IRP to a file system that was of another file, or of none");
+}
+
 static NTSTATUS file_irp(IRP *irp, IO_STACK_LOCATION *stack)
 {
 	enum lf_fake_op op = LF_FAKE_FLUSH;
@@ -100,6 +111,7 @@ static NTSTATUS file_irp(IRP *irp, IO_STACK_LOCATION *stack)
 		io->in_bytes = stack->Parameters.FileSystemControl.InputBufferLength;
 		io->out_bytes = stack->Parameters.FileSystemControl.OutputBufferLength;
 	}
+	check_origin(irp, stack);
 	io->status = is_known ? check(io, address) : STATUS_INVALID_DEVICE_REQUEST;
 	return lf_fake_io_submit(io);
 }

@@ -392,6 +392,8 @@ static NTSTATUS submit(struct transfer *transfer, UCHAR major, uint64_t offset, 
 	IRP *irp = transfer->irp;
 	IoReuseIrp(irp, STATUS_SUCCESS);
 	MmPrepareMdlForReuse(&transfer->partial.mdl);
+	irp->Tail.Overlay.Thread = lf_fake_current_thread();
+	irp->Tail.Overlay.OriginalFileObject = transfer->object;
 	build(&transfer->partial, transfer->buffer, 0, length);
 	irp->MdlAddress = &transfer->partial.mdl;
 	irp->Flags = IRP_NOCACHE;
