@@ -5,13 +5,6 @@
  */
 #include "control/access_nt.h"
 
-/* As the kernel has a SID of up to two subauthorities. */
-struct sid {
-	UCHAR revision, count;
-	UCHAR authority[6];
-	ULONG sub[2];
-};
-
 #define SID_AUTHORITY_NT                                                                                     \
 	{                                                                                                    \
 		0, 0, 0, 0, 0, 5                                                                             \
@@ -19,20 +12,26 @@ struct sid {
 
 NTSTATUS lf_access_init(struct lf_access *access)
 {
-	struct sid system = {1, 1, SID_AUTHORITY_NT, {18, 0}};           /* S-1-5-18 */
-	struct sid administrators = {1, 2, SID_AUTHORITY_NT, {32, 544}}; /* S-1-5-32-544 */
+	static const struct lf_access_sid system = {1, 1, SID_AUTHORITY_NT, {18, 0}}; /* S-1-5-18 */
+	static const struct lf_access_sid administrators = {
+		1, 2, SID_AUTHORITY_NT, {32, 544}}; /* S-1-5-32-544 */
 	ACL *list = (ACL *)(void *)access->list;
 	NTSTATUS status;
 
+	access->system = system;
+	access->administrators = administrators;
 	status = RtlCreateSecurityDescriptor(&access->descriptor, SECURITY_DESCRIPTOR_REVISION);
 	if (NT_SUCCESS(status))
 		status = RtlCreateAcl(list, sizeof(access->list), ACL_REVISION);
 	if (NT_SUCCESS(status))
-		status = RtlAddAccessAllowedAce(list, ACL_REVISION, FILE_ALL_ACCESS, &system);
+		status = RtlAddAccessAllowedAce(list, ACL_REVISION, FILE_ALL_ACCESS, &access->system);
 	if (NT_SUCCESS(status))
-		status = RtlAddAccessAllowedAce(list, ACL_REVISION, FILE_ALL_ACCESS, &administrators);
+		status = RtlAddAccessAllowedAce(list, ACL_REVISION, FILE_ALL_ACCESS, &access->administrators);
 	if (NT_SUCCESS(status))
 		status = RtlSetDaclSecurityDescriptor(&access->descriptor, TRUE, list, FALSE);
+	/* A descriptor without an owner is one that not every version takes. */
+	access->descriptor.Owner = &access->administrators;
+	access->descriptor.Group = &access->system;
 	return status;
 }
 

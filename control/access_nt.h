@@ -5,9 +5,17 @@
 
 #include "platform/nt.h"
 
-/* A list that lets in SYSTEM and Administrators, built once. */
+/* As the kernel has a SID of up to two subauthorities. */
+struct lf_access_sid {
+	UCHAR revision, count;
+	UCHAR authority[6];
+	ULONG sub[2];
+};
+
+/* A list that lets in SYSTEM and Administrators, built once; it points into itself. */
 struct lf_access {
 	SECURITY_DESCRIPTOR descriptor;
+	struct lf_access_sid system, administrators;
 	uint64_t list[16]; /* the ACL: its header, and two entries with their SIDs */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_edge_review.c: corners of the edge: what is asked for twice, too much, or at a level too high for it.
+/* test_excess.c: corners of the edge: what is asked for twice, too much, or at a level too high for it.
  */
 #include "tests/storport/native/host_parts.h"
 #include "tests/storport/native/stage.h"
