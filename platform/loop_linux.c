@@ -3,6 +3,7 @@
  * nothing is due. */
 #include "platform/loop_linux.h"
 #include "platform/linux.h"
+#include "platform/timers.h"
 
 #include <errno.h>
 #include <liburing.h>
@@ -33,8 +34,7 @@ struct lf_loop {
 	struct epoll_event fetched[EVENTS_PER_ROUND];
 	int fetched_count, fetched_at;
 
-	struct lf_link timers; /* soonest first */
-	struct lf_link due;    /* those that fire in this round */
+	struct lf_timers timers;
 	struct lf_link rounds; /* lf_round, first scheduled first */
 
 	struct io_uring ring;
@@ -176,45 +176,7 @@ static void run_posts(struct lf_loop *loop)
 
 void lf_loop_timer_set(struct lf_loop *loop, struct lf_timer *timer, uint64_t due_ns)
 {
-	struct lf_link *before;
-
-	lf_loop_timer_cancel(loop, timer);
-	timer->due_ns = due_ns;
-	/* From the end: most timers are timeouts, and those set last are due last. */
-	for (before = loop->timers.previous; before != &loop->timers; before = before->previous) {
-		if (lf_container(before, struct lf_timer, link)->due_ns <= due_ns)
-			break;
-	}
-	lf_list_append(before->next, &timer->link);
-}
-
-void lf_loop_timer_cancel(struct lf_loop *loop, struct lf_timer *timer)
-{
-	(void)loop;
-	if (lf_link_in_list(&timer->link))
-		lf_list_remove(&timer->link);
-}
-
-static void fire_timers(struct lf_loop *loop)
-{
-	struct lf_link *link;
-	uint64_t now_ns;
-
-	if (lf_list_empty(&loop->timers))
-		return;
-	now_ns = lf_time_ns();
-	/* Aside first, so that one which sets itself again at once waits for the next round. */
-	while (!lf_list_empty(&loop->timers)) {
-		link = loop->timers.next;
-		if (lf_container(link, struct lf_timer, link)->due_ns > now_ns)
-			break;
-		lf_list_remove(link);
-		lf_list_append(&loop->due, link);
-	}
-	while ((link = lf_list_take(&loop->due))) {
-		struct lf_timer *timer = lf_container(link, struct lf_timer, link);
-		timer->fired(timer);
-	}
+	lf_timers_set(&loop->timers, timer, due_ns);
 }
 
 /* Milliseconds to the first timer, rounded up: never early. -1: there is none. */
@@ -222,9 +184,8 @@ static int sleep_ms(struct lf_loop *loop)
 {
 	uint64_t now_ns, due_ns, wait_ms;
 
-	if (lf_list_empty(&loop->timers))
+	if (!lf_timers_next(&loop->timers, &due_ns))
 		return -1;
-	due_ns = lf_container(loop->timers.next, struct lf_timer, link)->due_ns;
 	now_ns = lf_time_ns();
 	if (due_ns <= now_ns)
 		return 0;
@@ -405,8 +366,7 @@ struct lf_loop *lf_loop_create(uint32_t lane, bool want_ring, struct lf_message 
 	}
 	memset(loop, 0, sizeof(*loop));
 	loop->lane = lane;
-	lf_list_init(&loop->timers);
-	lf_list_init(&loop->due);
+	lf_timers_init(&loop->timers);
 	lf_list_init(&loop->rounds);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -487,7 +447,7 @@ void lf_loop_run(struct lf_loop *loop)
 		serve_events(loop);
 		run_posts(loop);
 		complete(loop);
-		fire_timers(loop);
+		lf_timers_fire(&loop->timers);
 		run_rounds(loop);
 		if (loop->has_ring)
 			submit(loop);

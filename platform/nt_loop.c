@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* nt_loop.c: loop.h on a system thread: posts and timers, one event to wait for. */
-#include "platform/loop.h"
+#include "platform/timers.h"
 #include "platform/nt.h"
 
 /*
@@ -14,8 +14,7 @@ struct lf_loop {
 	bool stopping;
 
 	/* The loop's thread only. */
-	struct lf_link timers; /* by due_ns */
-	struct lf_link due;    /* taken out, not fired yet */
+	struct lf_timers timers;
 };
 
 /* Whoever runs on the thread is on the lane of its processor, like everybody else here. */
@@ -31,8 +30,7 @@ struct lf_loop *lf_loop_create(uint32_t lane, bool want_ring, struct lf_message 
 	}
 	KeInitializeEvent(&loop->wake, SynchronizationEvent, FALSE);
 	lf_lock_init(&loop->lock);
-	lf_list_init(&loop->timers);
-	lf_list_init(&loop->due);
+	lf_timers_init(&loop->timers);
 	return loop;
 }
 
@@ -85,45 +83,7 @@ static bool run_posts(struct lf_loop *loop)
 
 void lf_loop_timer_set(struct lf_loop *loop, struct lf_timer *timer, uint64_t due_ns)
 {
-	struct lf_link *before;
-
-	lf_loop_timer_cancel(loop, timer);
-	timer->due_ns = due_ns;
-	/* From the end: most timers are timeouts, and those set last are due last. */
-	for (before = loop->timers.previous; before != &loop->timers; before = before->previous) {
-		if (lf_container(before, struct lf_timer, link)->due_ns <= due_ns)
-			break;
-	}
-	lf_list_append(before->next, &timer->link);
-}
-
-void lf_loop_timer_cancel(struct lf_loop *loop, struct lf_timer *timer)
-{
-	(void)loop;
-	if (lf_link_in_list(&timer->link))
-		lf_list_remove(&timer->link);
-}
-
-static void fire_timers(struct lf_loop *loop)
-{
-	struct lf_link *link;
-	uint64_t now_ns;
-
-	if (lf_list_empty(&loop->timers))
-		return;
-	now_ns = lf_time_ns();
-	/* Aside first, so that one which sets itself again at once waits for the next round. */
-	while (!lf_list_empty(&loop->timers)) {
-		link = loop->timers.next;
-		if (lf_container(link, struct lf_timer, link)->due_ns > now_ns)
-			break;
-		lf_list_remove(link);
-		lf_list_append(&loop->due, link);
-	}
-	while ((link = lf_list_take(&loop->due))) {
-		struct lf_timer *timer = lf_container(link, struct lf_timer, link);
-		timer->fired(timer);
-	}
+	lf_timers_set(&loop->timers, timer, due_ns);
 }
 
 /* Until somebody brings work or the first timer is due; sometimes a little early, which does no harm. */
@@ -132,8 +92,7 @@ static void wait(struct lf_loop *loop)
 	LARGE_INTEGER timeout, *until = NULL;
 	uint64_t now_ns, due_ns;
 
-	if (!lf_list_empty(&loop->timers)) {
-		due_ns = lf_container(loop->timers.next, struct lf_timer, link)->due_ns;
+	if (lf_timers_next(&loop->timers, &due_ns)) {
 		now_ns = lf_time_ns();
 		timeout.QuadPart = lf_nt_relative(due_ns > now_ns ? due_ns - now_ns : 0);
 		until = &timeout;
@@ -144,7 +103,7 @@ static void wait(struct lf_loop *loop)
 void lf_loop_run(struct lf_loop *loop)
 {
 	while (run_posts(loop)) {
-		fire_timers(loop);
+		lf_timers_fire(&loop->timers);
 		wait(loop);
 	}
 }

@@ -256,6 +256,18 @@ struct host_request stage_request(const struct stage_unit *unit)
 		.target = unit->target, .lun = unit->lun, .attribute = HOST_QUEUE_SIMPLE};
 }
 
+void stage_hold_read(const struct stage_unit *unit, struct host_request *read, uint8_t block[STAGE_BLOCK])
+{
+	lf_fake_rule_add(
+		&(struct lf_fake_rule){.file = unit->file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
+	*read = stage_request(unit);
+	stage_cdb_rw(read, false, 0, 1);
+	read->data = block;
+	read->length = STAGE_BLOCK;
+	host_submit(stage, read);
+	stage_wait_held(1);
+}
+
 uint32_t stage_run(struct host_request *request)
 {
 	host_run(stage, request);

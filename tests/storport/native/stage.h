@@ -78,6 +78,8 @@ uint32_t stage_count(void);
 void stage_cdb_rw(struct host_request *request, bool write, uint64_t lba, uint32_t blocks);
 /* A request to the unit's address; CDB and data are the caller's to add. */
 struct host_request stage_request(const struct stage_unit *unit);
+/* Reads the unit's first block, and its file holds that up: until lf_fake_rules_clear and lf_fake_release. */
+void stage_hold_read(const struct stage_unit *unit, struct host_request *read, uint8_t block[STAGE_BLOCK]);
 
 /* 0: GOOD; else the sense, or the SRB status in the top byte. */
 uint32_t stage_run(struct host_request *request);

@@ -315,14 +315,7 @@ TEST(a_request_that_pends_can_be_cancelled)
 
 	stage_open();
 	stage_up(&unit, NULL);
-	lf_fake_rule_add(
-		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
-	read = stage_request(&unit);
-	stage_cdb_rw(&read, false, 0, 1);
-	read.data = block;
-	read.length = sizeof(block);
-	host_submit(stage, &read);
-	stage_wait_held(1);
+	stage_hold_read(&unit, &read, block);
 	buffers->request.header.command = LF_CONTROL_DISCONNECT;
 	buffers->request.select.timeout_ms = 600000;
 	lf_control_set_text(&buffers->request.select.id, "1");

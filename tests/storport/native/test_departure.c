@@ -59,14 +59,7 @@ TEST(an_address_is_taken_while_an_srb_is_outstanding)
 
 	stage_open();
 	stage_up(&unit, NULL);
-	lf_fake_rule_add(
-		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
-	read = stage_request(&unit);
-	stage_cdb_rw(&read, false, 0, 1);
-	read.data = block;
-	read.length = sizeof(block);
-	host_submit(stage, &read);
-	stage_wait_held(1);
+	stage_hold_read(&unit, &read, block);
 	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
 	host_settle(stage);
 	address = host_address(unit.target, unit.lun);

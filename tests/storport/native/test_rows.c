@@ -87,14 +87,7 @@ TEST(row_03_service_requests_pend)
 	CHECK(request != NULL && bytes != NULL && reply != NULL);
 	stage_open();
 	stage_up(&unit, NULL);
-	lf_fake_rule_add(
-		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
-	read = stage_request(&unit);
-	stage_cdb_rw(&read, false, 0, 1);
-	read.data = block;
-	read.length = sizeof(block);
-	host_submit(stage, &read);
-	stage_wait_held(1);
+	stage_hold_read(&unit, &read, block);
 	request->header.command = LF_CONTROL_DISCONNECT;
 	request->select.timeout_ms = 60000;
 	lf_control_set_text(&request->select.id, "1");
@@ -299,14 +292,7 @@ TEST(row_09_a_device_counts_what_is_outstanding)
 
 	stage_open();
 	stage_up(&unit, NULL);
-	lf_fake_rule_add(
-		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
-	request = stage_request(&unit);
-	stage_cdb_rw(&request, false, 0, 1);
-	request.data = block;
-	request.length = sizeof(block);
-	host_submit(stage, &request);
-	stage_wait_held(1);
+	stage_hold_read(&unit, &request, block);
 	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
 	host_settle(stage);
 	CHECK(host_unit(stage, unit.target, unit.lun).gone);
