@@ -10,7 +10,8 @@
 
 /* ---- Errands ---- */
 
-void lf_attendant_send(struct lf_storport *storport, enum lf_errand errand)
+/* Up to DISPATCH_LEVEL. */
+static void send(struct lf_storport *storport, enum lf_errand errand)
 {
 	(void)lf_atomic_or_u32(&storport->attendant.errands, errand);
 	(void)KeSetEvent(&storport->attendant.event, IO_NO_INCREMENT, FALSE);
@@ -21,7 +22,7 @@ void lf_attendant_send_first(struct lf_storport *storport)
 	uint32_t *sent = &storport->attendant.first_errand;
 
 	if (!lf_atomic_load_u32(sent) && !lf_atomic_or_u32(sent, true))
-		lf_attendant_send(storport, LF_ERRAND_INTERFACE);
+		send(storport, LF_ERRAND_INTERFACE);
 }
 
 static void show(struct lf_storport *storport, BOOLEAN enabled)
@@ -68,7 +69,7 @@ static VOID power_changed(PVOID context, PVOID what, PVOID awake)
 	struct lf_storport *storport = context;
 
 	if ((uintptr_t)what == LF_POWER_STATE_LOCK && (uintptr_t)awake == 0)
-		lf_attendant_send(storport, LF_ERRAND_SLEEP);
+		send(storport, LF_ERRAND_SLEEP);
 }
 
 static void watch_power(struct lf_storport *storport)
@@ -134,7 +135,7 @@ void lf_attendant_stop(struct lf_storport *storport)
 	if (!attendant->running)
 		return;
 	unwatch_power(attendant);
-	lf_attendant_send(storport, LF_ERRAND_STOP);
+	send(storport, LF_ERRAND_STOP);
 	lf_nt_thread_join(&attendant->thread);
 	attendant->running = false;
 	if (lf_atomic_load_u32(&attendant->interface_shown))

@@ -241,9 +241,8 @@ BOOLEAN lf_reset_bus(PVOID extension, ULONG path);
 /* pdo: of the adapter, for the device interface; NULL: there is none. */
 bool lf_attendant_start(struct lf_storport *storport, DEVICE_OBJECT *pdo);
 void lf_attendant_stop(struct lf_storport *storport);
-/* Up to DISPATCH_LEVEL. */
-void lf_attendant_send(struct lf_storport *storport, enum lf_errand errand);
-/* With the first SRB: the adapter has been initialized, and the interface may be shown. */
+/* With the first SRB: the adapter has been initialized, and the interface may be shown. Up to DISPATCH_LEVEL.
+ */
 void lf_attendant_send_first(struct lf_storport *storport);
 /* The device interface is there to be found from now on; once. PASSIVE_LEVEL. */
 void lf_attendant_show_interface(struct lf_storport *storport);
@@ -273,9 +272,7 @@ enum lf_callback {
 	LF_CALLBACK_FIND_ADAPTER,
 	LF_CALLBACK_INITIALIZE,
 	LF_CALLBACK_RESET_BUS,
-	LF_CALLBACK_ADAPTER_CONTROL,
 	LF_CALLBACK_UNIT_CONTROL,
-	LF_CALLBACK_PROCESS_SERVICE,
 	LF_CALLBACK_COMPLETE_SERVICE,
 	LF_CALLBACK_FREE_RESOURCES,
 };

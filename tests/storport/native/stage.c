@@ -256,6 +256,22 @@ struct host_request stage_request(const struct stage_unit *unit)
 		.target = unit->target, .lun = unit->lun, .attribute = HOST_QUEUE_SIMPLE};
 }
 
+uint8_t stage_capabilities(
+	const struct stage_unit *unit, enum host_form form, struct host_capabilities *capabilities)
+{
+	struct host_request request = stage_request(unit);
+
+	*capabilities = (struct host_capabilities){.Version = 1, .Size = sizeof(*capabilities)};
+	request.function = HOST_SRB_PNP;
+	request.form = form;
+	request.action = HOST_PNP_QUERY_CAPABILITIES;
+	request.flags = HOST_FLAGS_DATA_IN;
+	request.data = capabilities;
+	request.length = sizeof(*capabilities);
+	stage_run(&request);
+	return request.srb_status;
+}
+
 void stage_hold_read(const struct stage_unit *unit, struct host_request *read, uint8_t block[STAGE_BLOCK])
 {
 	lf_fake_rule_add(

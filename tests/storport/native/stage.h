@@ -78,6 +78,9 @@ uint32_t stage_count(void);
 void stage_cdb_rw(struct host_request *request, bool write, uint64_t lba, uint32_t blocks);
 /* A request to the unit's address; CDB and data are the caller's to add. */
 struct host_request stage_request(const struct stage_unit *unit);
+/* What the unit says that may be done with it; the SRB's status. */
+uint8_t stage_capabilities(
+	const struct stage_unit *unit, enum host_form form, struct host_capabilities *capabilities);
 /* Reads the unit's first block, and its file holds that up: until lf_fake_rules_clear and lf_fake_release. */
 void stage_hold_read(const struct stage_unit *unit, struct host_request *read, uint8_t block[STAGE_BLOCK]);
 

@@ -44,16 +44,9 @@ TEST(no_unit_says_that_its_name_is_unique_in_the_machine)
 	stage_open();
 	stage_up(&unit, NULL);
 	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
-		struct host_capabilities capabilities = {.Version = 1, .Size = sizeof(capabilities)};
-		struct host_request request = stage_request(&unit);
-		request.function = HOST_SRB_PNP;
-		request.form = forms[i];
-		request.action = HOST_PNP_QUERY_CAPABILITIES;
-		request.flags = HOST_FLAGS_DATA_IN;
-		request.data = &capabilities;
-		request.length = sizeof(capabilities);
-		stage_run(&request);
-		CHECK_EQ(request.srb_status, HOST_STATUS_SUCCESS);
+		struct host_capabilities capabilities;
+
+		CHECK_EQ(stage_capabilities(&unit, forms[i], &capabilities), HOST_STATUS_SUCCESS);
 		CHECK_EQ(capabilities.Bits & HOST_CAPABLE_UNIQUE_ID, 0);
 	}
 	stage_down(&unit);

@@ -65,6 +65,21 @@ static bool works(const struct stage_unit *unit)
 	return good;
 }
 
+/* Opens the stage; the unit has reads that its file holds up. Freed by free; NULL: no memory. */
+static struct reads *open_with_held_reads(struct stage_unit *unit)
+{
+	struct reads *reads = calloc(1, sizeof(*reads));
+
+	if (reads == NULL)
+		return NULL;
+	stage_open();
+	stage_up(unit, NULL);
+	hold(unit, 1 << LF_FAKE_READ, LF_FAKE_BLOCK);
+	begin(reads, unit);
+	stage_wait_held(1);
+	return reads;
+}
+
 TEST(resets_of_an_idle_unit_succeed)
 {
 	struct stage_unit unit;
@@ -125,15 +140,10 @@ TEST(a_reset_ends_what_can_be_cancelled)
 
 TEST(a_bus_reset_does_not_wait)
 {
-	struct reads *reads = calloc(1, sizeof(*reads));
 	struct stage_unit unit;
+	struct reads *reads = open_with_held_reads(&unit);
 
 	CHECK(reads != NULL);
-	stage_open();
-	stage_up(&unit, NULL);
-	hold(&unit, 1 << LF_FAKE_READ, LF_FAKE_BLOCK);
-	begin(reads, &unit);
-	stage_wait_held(1);
 	host_reset_bus(stage);
 	host_reset_bus(stage);
 	CHECK_EQ(host_outstanding(stage) >= READS - 4, true);
@@ -193,15 +203,10 @@ TEST(a_store_outlives_three_resets)
 
 TEST(a_dead_image_is_disconnected_by_force)
 {
-	struct reads *reads = calloc(1, sizeof(*reads));
 	struct stage_unit unit;
+	struct reads *reads = open_with_held_reads(&unit);
 
 	CHECK(reads != NULL);
-	stage_open();
-	stage_up(&unit, NULL);
-	hold(&unit, 1 << LF_FAKE_READ, LF_FAKE_BLOCK);
-	begin(reads, &unit);
-	stage_wait_held(1);
 	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
 	host_settle(stage);
 	CHECK_EQ(lf_fake_file_opens(unit.file), 1);

@@ -326,17 +326,9 @@ TEST(disks_may_be_ejected_and_pulled)
 	stage_open();
 	stage_up(&unit, NULL);
 	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
-		struct host_capabilities capabilities = {.Version = 1, .Size = sizeof(capabilities)};
-		struct host_request request = stage_request(&unit);
+		struct host_capabilities capabilities;
 
-		request.function = HOST_SRB_PNP;
-		request.form = forms[i];
-		request.action = HOST_PNP_QUERY_CAPABILITIES;
-		request.flags = HOST_FLAGS_DATA_IN;
-		request.data = &capabilities;
-		request.length = sizeof(capabilities);
-		stage_run(&request);
-		CHECK_EQ(request.srb_status, HOST_STATUS_SUCCESS);
+		CHECK_EQ(stage_capabilities(&unit, forms[i], &capabilities), HOST_STATUS_SUCCESS);
 		CHECK_EQ(capabilities.Bits & wanted, wanted);
 		CHECK_EQ(
 			capabilities.Bits & (HOST_CAPABLE_DOCK | HOST_CAPABLE_NO_DISPLAY | HOST_CAPABLE_LOCK),
