@@ -63,7 +63,12 @@ class Prefix:
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def begin(self):
-        self.wine("wineboot", "-i")
+        """Until its server has ended: a program that came to services on their way down would find no drivers, and
+        none that follows it would."""
+        code, out = self.wine("wineboot", "-i")
+        expect(code == 0, "wineboot: status %d, %s" % (code, out))
+        done = subprocess.run(["wineserver", "-w"], stdin=subprocess.DEVNULL, env=self.env, timeout=STEP_S)
+        expect(done.returncode == 0, "wineserver -w: status %d" % done.returncode)
 
     def bring(self):
         """When the prefix and the programs are made."""
