@@ -42,6 +42,9 @@ struct lf_command_line {
 	char **operands; /* of argv */
 	int operand_count;
 	char **command; /* of run; NULL-terminated, or NULL */
+	/* Who hears what goes wrong in the place of stderr: the window, the service. NULL: nobody else. */
+	void (*told)(void *context, const char *object, const char *message, int status);
+	void *told_context;
 
 	/* connect and run */
 	uint64_t create_bytes; /* 0: the image exists */
@@ -85,9 +88,9 @@ const struct lf_option *lf_table_option(uint32_t index);
 const char *lf_verb_name(const struct lf_verb *verb, char *text, size_t room_bytes);
 #define LF_VERB_NAME_ROOM 40
 
-/* ---- Reports: lungfish.c ---- */
+/* ---- Reports: lungfish_session.c ---- */
 
-/* "lungfish: verb: object: message" on stderr, or as JSON; object may be NULL. Returns status. */
+/* "lungfish: verb: object: message" on stderr, or as JSON, or to told; object may be NULL. Returns status. */
 int lf_report(const struct lf_command_line *line, const char *object, const char *message, int status);
 /* A line stays one line, and a terminal is not steered. */
 void lf_print_clean(FILE *out, const char *text);
