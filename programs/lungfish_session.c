@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lungfish_session.c: reports what goes wrong, talks to the adapter: for the command, and for whoever is one.
- */
+/* lungfish_session.c: reports what goes wrong, and calls of the adapter. */
 #include "programs/lungfish.h"
 
 #include <stdarg.h>
