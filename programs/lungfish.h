@@ -111,6 +111,8 @@ void lf_talk(const struct lf_command_line *line, const char *format, ...) LF_PRI
  * is too large for a stack.
  */
 struct lf_client *lf_session_open(const struct lf_command_line *line, int *status);
+/* Likewise, for what is about a device: not when the ID cannot be one. */
+struct lf_client *lf_session_open_for(const struct lf_command_line *line, const char *id, int *status);
 void lf_session_close(struct lf_client *client);
 int lf_session_call(const struct lf_command_line *line, struct lf_client *client, const char *object,
 	union lf_control_request *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
@@ -130,6 +132,30 @@ int lf_output_end(const struct lf_command_line *line, int status);
 /* Opens the image as the caller and connects it. name may be NULL, and image: a drive without a medium. */
 int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
 	const char *name, struct lf_control_device *device);
+
+/* A growing row of them; at is freed by free. Zeros at first. */
+struct lf_devices {
+	struct lf_control_device *at;
+	uint32_t count, room;
+};
+
+/* What the verbs do, without a word on stdout. device is of success alone. line->force is heeded. */
+int lf_fetch_devices(
+	const struct lf_command_line *line, struct lf_client *client, struct lf_devices *devices);
+int lf_fetch_device(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *device);
+int lf_disconnect_device(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *gone);
+int lf_insert_image(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	const char *image, struct lf_control_device *device);
+int lf_eject_medium(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *device);
+/* size_bytes: 0 for what the image has by now. */
+int lf_resize_device(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	uint64_t size_bytes, struct lf_control_device *device);
+/* root: what show --json prints; json_object_put frees it. */
+int lf_show_json(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *device, struct json_object **root);
 
 /* The IDs of all devices: an array of texts in one piece of memory, freed by free. */
 int lf_all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_count);

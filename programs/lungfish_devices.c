@@ -9,14 +9,8 @@
 #define DEPARTURE_MS       10000
 #define DEPARTURES_AT_ONCE 16
 
-/* A growing row of records. */
-struct devices {
-	struct lf_control_device *at;
-	uint32_t count, room;
-};
-
-static int devices_add(
-	const struct lf_command_line *line, struct devices *devices, const struct lf_control_device *device)
+static int devices_add(const struct lf_command_line *line, struct lf_devices *devices,
+	const struct lf_control_device *device)
 {
 	if (devices->count == devices->room) {
 		uint32_t room = devices->room ? devices->room * 2 : 16;
@@ -107,7 +101,7 @@ int lf_verb_connect(const struct lf_command_line *line)
 
 /* ---- Fetching ---- */
 
-static int fetch_all(const struct lf_command_line *line, struct lf_client *client, struct devices *devices)
+int lf_fetch_devices(const struct lf_command_line *line, struct lf_client *client, struct lf_devices *devices)
 {
 	union lf_control_request request = {0};
 	struct lf_control_device device;
@@ -129,7 +123,7 @@ static int fetch_all(const struct lf_command_line *line, struct lf_client *clien
 	return status;
 }
 
-static int fetch_one(const struct lf_command_line *line, struct lf_client *client, const char *id,
+int lf_fetch_device(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	struct lf_control_device *device)
 {
 	union lf_control_reply reply;
@@ -149,26 +143,17 @@ struct departure {
 	union lf_control_request request;
 };
 
-static int departure_begin(const struct lf_command_line *line, const char *id, struct departure *departure)
+/* Asks whoever uses it to let it go, then the adapter. */
+static int departure_begin(const struct lf_command_line *line, struct departure *departure)
 {
 	int status;
 
 	memset(&departure->request, 0, sizeof(departure->request));
-	status = lf_fill_id(line, id, &departure->request.select);
-	departure->id = id;
-	departure->client = NULL;
+	status = lf_fill_id(line, departure->id, &departure->request.select);
+	if (status == LF_EXIT_DONE && !line->force)
+		status = lf_os_release(line, departure->client, departure->id);
 	if (status != LF_EXIT_DONE)
 		return status;
-	departure->client = lf_session_open(line, &status);
-	if (!departure->client)
-		return status;
-	if (!line->force)
-		status = lf_os_release(line, departure->client, id);
-	if (status != LF_EXIT_DONE) {
-		lf_session_close(departure->client);
-		departure->client = NULL;
-		return status;
-	}
 	departure->request.header.command = LF_CONTROL_DISCONNECT;
 	departure->request.select.flags = line->force ? LF_CONTROL_FORCE : 0;
 	departure->request.select.timeout_ms = DEPARTURE_MS;
@@ -177,38 +162,66 @@ static int departure_begin(const struct lf_command_line *line, const char *id, s
 }
 
 static int departure_end(
-	const struct lf_command_line *line, struct departure *departure, struct devices *gone)
+	const struct lf_command_line *line, struct departure *departure, struct lf_control_device *gone)
 {
 	union lf_control_reply reply;
 	int status = lf_session_wait(line, departure->client, departure->id, LF_CONTROL_DISCONNECT,
 		DEPARTURE_MS + CALL_MS, &reply);
 
-	lf_session_close(departure->client);
-	if (status != LF_EXIT_DONE)
-		return status;
-	lf_talk(line, "%s is gone", reply.one.device.id.bytes);
-	return devices_add(line, gone, &reply.one.device);
+	if (status == LF_EXIT_DONE)
+		*gone = reply.one.device;
+	return status;
+}
+
+int lf_disconnect_device(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *gone)
+{
+	struct departure departure = {.client = client, .id = id};
+	int status = departure_begin(line, &departure);
+
+	return status == LF_EXIT_DONE ? departure_end(line, &departure, gone) : status;
+}
+
+static void departure_close(struct departure *departure)
+{
+	if (departure->client)
+		lf_session_close(departure->client);
+	departure->client = NULL;
 }
 
 static void disconnect_some(const struct lf_command_line *line, char **ids, uint32_t id_count,
-	struct lf_tally *tally, struct devices *gone)
+	struct lf_tally *tally, struct lf_devices *gone)
 {
 	struct departure departures[DEPARTURES_AT_ONCE];
+	struct lf_control_device device;
+	int status;
 
 	for (uint32_t i = 0; i < id_count; i++) {
-		int status = departure_begin(line, ids[i], &departures[i]);
-		if (status != LF_EXIT_DONE)
+		departures[i].id = ids[i];
+		departures[i].client = lf_session_open_for(line, ids[i], &status);
+		if (departures[i].client)
+			status = departure_begin(line, &departures[i]);
+		if (status != LF_EXIT_DONE) {
+			departure_close(&departures[i]);
 			lf_tally_count(tally, status);
+		}
 	}
 	for (uint32_t i = 0; i < id_count; i++) {
-		if (departures[i].client)
-			lf_tally_count(tally, departure_end(line, &departures[i], gone));
+		if (!departures[i].client)
+			continue;
+		status = departure_end(line, &departures[i], &device);
+		departure_close(&departures[i]);
+		if (status == LF_EXIT_DONE) {
+			lf_talk(line, "%s is gone", device.id.bytes);
+			status = devices_add(line, gone, &device);
+		}
+		lf_tally_count(tally, status);
 	}
 }
 
 int lf_all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_count)
 {
-	struct devices devices = {0};
+	struct lf_devices devices = {0};
 	struct lf_client *client;
 	int status;
 	char *texts;
@@ -216,7 +229,7 @@ int lf_all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_cou
 	client = lf_session_open(line, &status);
 	if (!client)
 		return status;
-	status = fetch_all(line, client, &devices);
+	status = lf_fetch_devices(line, client, &devices);
 	lf_session_close(client);
 	*id_count = devices.count;
 	*ids = malloc((devices.count + 1) * (sizeof(**ids) + sizeof(devices.at->id.bytes)));
@@ -234,7 +247,7 @@ int lf_all_ids(const struct lf_command_line *line, char ***ids, uint32_t *id_cou
 int lf_verb_disconnect(const struct lf_command_line *line)
 {
 	uint32_t id_count = (uint32_t)line->operand_count;
-	struct devices gone = {0};
+	struct lf_devices gone = {0};
 	struct lf_tally tally = {0};
 	char **every = NULL, **ids = line->operands;
 	int status = LF_EXIT_DONE;
@@ -262,7 +275,7 @@ int lf_verb_disconnect(const struct lf_command_line *line)
 int lf_verb_list(const struct lf_command_line *line)
 {
 	const struct lf_column **columns;
-	struct devices devices = {0};
+	struct lf_devices devices = {0};
 	struct lf_control_device device;
 	struct lf_tally tally = {0};
 	struct lf_client *client;
@@ -273,9 +286,9 @@ int lf_verb_list(const struct lf_command_line *line)
 		return LF_EXIT_USAGE;
 	client = lf_session_open(line, &status);
 	if (client && line->operand_count == 0)
-		status = fetch_all(line, client, &devices);
+		status = lf_fetch_devices(line, client, &devices);
 	for (int i = 0; client && i < line->operand_count; i++) {
-		status = fetch_one(line, client, line->operands[i], &device);
+		status = lf_fetch_device(line, client, line->operands[i], &device);
 		if (status == LF_EXIT_DONE)
 			status = devices_add(line, &devices, &device);
 		lf_tally_count(&tally, status);
@@ -303,10 +316,9 @@ struct details {
 	struct lf_control_reservation reservation;
 };
 
-static int read_details(const struct lf_command_line *line, struct lf_client *client,
+static int read_details(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	const struct lf_control_device *device, struct details *details)
 {
-	const char *id = line->operands[0];
 	int status = lf_pages_read(line, client, id, device, &details->pages);
 
 	if (status == LF_EXIT_DONE)
@@ -316,7 +328,25 @@ static int read_details(const struct lf_command_line *line, struct lf_client *cl
 	return status;
 }
 
-static void show_json(const struct lf_control_device *device, const struct details *details)
+/* The device, and what it tells of itself, freed by forget_details whatever is returned. */
+static int read_device(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *device, struct details *details)
+{
+	int status = lf_fetch_device(line, client, id, device);
+
+	memset(details, 0, sizeof(*details));
+	if (status == LF_EXIT_DONE && device->state != LF_CONTROL_OFFLINE)
+		status = read_details(line, client, id, device, details);
+	return status;
+}
+
+static void forget_details(struct details *details)
+{
+	lf_pages_free(details->pages);
+	free(details->sample);
+}
+
+static struct json_object *details_json(const struct lf_control_device *device, const struct details *details)
 {
 	struct json_object *root = lf_json_devices(device, 1);
 	struct json_object *object = json_object_array_get_idx(json_object_object_get(root, "devices"), 0);
@@ -326,25 +356,35 @@ static void show_json(const struct lf_control_device *device, const struct detai
 	json_object_object_add(
 		object, "reservation", there ? lf_json_reservation(&details->reservation) : NULL);
 	lf_pages_json(details->pages, object);
-	lf_json_print(stdout, root);
+	return root;
+}
+
+int lf_show_json(const struct lf_command_line *line, struct lf_client *client, const char *id,
+	struct lf_control_device *device, struct json_object **root)
+{
+	struct details details;
+	int status = read_device(line, client, id, device, &details);
+
+	if (status == LF_EXIT_DONE)
+		*root = details_json(device, &details);
+	forget_details(&details);
+	return status;
 }
 
 int lf_verb_show(const struct lf_command_line *line)
 {
 	struct lf_control_device device;
-	struct details details = {0};
+	struct details details;
 	struct lf_client *client;
 	int status;
 
 	client = lf_session_open(line, &status);
 	if (!client)
 		return status;
-	status = fetch_one(line, client, line->operands[0], &device);
-	if (status == LF_EXIT_DONE && device.state != LF_CONTROL_OFFLINE)
-		status = read_details(line, client, &device, &details);
+	status = read_device(line, client, line->operands[0], &device, &details);
 	lf_session_close(client);
 	if (status == LF_EXIT_DONE && line->json) {
-		show_json(&device, &details);
+		lf_json_print(stdout, details_json(&device, &details));
 	} else if (status == LF_EXIT_DONE) {
 		lf_columns_show(line, &lf_device_table, &device);
 		if (details.sample) {
@@ -353,7 +393,6 @@ int lf_verb_show(const struct lf_command_line *line)
 			lf_pages_show(details.pages);
 		}
 	}
-	lf_pages_free(details.pages);
-	free(details.sample);
+	forget_details(&details);
 	return status == LF_EXIT_DONE ? lf_output_end(line, status) : status;
 }

@@ -207,6 +207,14 @@ int lf_fill_id(const struct lf_command_line *line, const char *typed, struct lf_
 	return LF_EXIT_DONE;
 }
 
+struct lf_client *lf_session_open_for(const struct lf_command_line *line, const char *id, int *status)
+{
+	struct lf_control_select select = {0};
+
+	*status = lf_fill_id(line, id, &select);
+	return *status == LF_EXIT_DONE ? lf_session_open(line, status) : NULL;
+}
+
 int lf_session_select(const struct lf_command_line *line, struct lf_client *client,
 	enum lf_control_command command, const char *id, union lf_control_reply *reply)
 {
