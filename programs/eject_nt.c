@@ -5,50 +5,28 @@
  * was not written yet.
  */
 #include "control/user_nt.h"
+#include "programs/disk_nt.h"
 #include "programs/os.h"
 
 #include <windows.h>
-#include <winioctl.h>
 #include <cfgmgr32.h>
-#include <ntddscsi.h>
 
 #define VETO_UNITS 512
 #define VETO_BYTES (3 * VETO_UNITS)
 #define VETO_SHOWN 120
 
-/* Whether it lies at the device's address; bus is 0, the only one that an adapter has. */
-static bool is_at(const wchar_t *path, const struct lf_control_device *device)
-{
-	HANDLE disk = CreateFileW(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
-	SCSI_ADDRESS address = {.Length = sizeof(address)};
-	DWORD length = 0;
-	bool answered;
-
-	if (disk == INVALID_HANDLE_VALUE)
-		return false;
-	answered = DeviceIoControl(
-		disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof(address), &length, NULL);
-	CloseHandle(disk);
-	return answered && length >= sizeof(address) && address.PathId == device->bus &&
-	       address.TargetId == device->target && address.Lun == device->lun;
-}
-
-/* What is looked for: the disk or drive below the adapter's node. */
+/* What is looked for: the disk or drive at the device's address. */
 struct sought {
 	const struct lf_control_device *device;
-	DEVINST adapter, disk;
+	DEVINST disk;
 };
 
-static bool is_sought(void *context, const wchar_t *path, uint32_t node)
+static bool is_sought(void *context, const struct lf_disk *disk)
 {
 	struct sought *sought = context;
-	DEVINST parent;
 
-	if (CM_Get_Parent(&parent, node, 0) != CR_SUCCESS || parent != sought->adapter ||
-		!is_at(path, sought->device))
-		return false;
-	sought->disk = node;
-	return true;
+	sought->disk = disk->node;
+	return lf_disk_is(disk, sought->device);
 }
 
 static const char *name_veto(PNP_VETO_TYPE type)
@@ -98,16 +76,12 @@ static int eject(const struct lf_command_line *line, const char *id, DEVINST dis
 
 int lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id)
 {
-	/* GUID_DEVINTERFACE_DISK, GUID_DEVINTERFACE_CDROM */
-	static const GUID kinds[] = {
-		{0x53f56307, 0xb6bf, 0x11d0, {0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}},
-		{0x53f56308, 0xb6bf, 0x11d0, {0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}},
-	};
-	struct sought sought = {.adapter = lf_client_node(client)};
+	uint32_t adapter = lf_client_node(client);
+	struct sought sought;
 	union lf_control_reply reply;
 	int status;
 
-	if (sought.adapter == LF_NODE_NONE)
+	if (adapter == LF_NODE_NONE)
 		return lf_report(line, id,
 			"nobody can be asked to let go of it, as this name of the adapter does not say which "
 			"disks are its: leave --socket and LUNGFISH_SOCKET out, or add --force, which loses "
@@ -117,10 +91,8 @@ int lf_os_release(const struct lf_command_line *line, struct lf_client *client, 
 	if (status != LF_EXIT_DONE)
 		return status;
 	sought.device = &reply.one.device;
-	for (uint32_t i = 0; i < lf_count_of(kinds); i++) {
-		if (lf_find_interface(&kinds[i], is_sought, &sought))
-			return eject(line, id, sought.disk);
-	}
+	if (lf_find_disk(adapter, is_sought, &sought))
+		return eject(line, id, sought.disk);
 	/* Windows has not seen it yet, or not any more. */
 	return LF_EXIT_DONE;
 }
