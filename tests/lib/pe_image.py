@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A PE image for x64, read without anybody's tool: headers, sections, imports, frames."""
+"""A PE image for x64, read without anybody's tool: headers, sections, imports, frames, its version resource."""
 import struct
 
 EXECUTE, READ, WRITE = 0x20000000, 0x40000000, 0x80000000
-EXPORTS, IMPORTS, EXCEPTIONS, RELOCATIONS, DEBUG = 0, 1, 3, 5, 6  # numbers of data directories
+EXPORTS, IMPORTS, RESOURCES, EXCEPTIONS, SIGNATURES, RELOCATIONS, DEBUG = 0, 1, 2, 3, 4, 5, 6  # data directories
+VERSION = 16  # the type of a resource
 
 
 class Section:
@@ -116,3 +117,56 @@ class Image:
             if kind == 2 and self.bytes[raw:raw + 4] == b"RSDS":
                 return self.bytes[raw + 4:raw + 20], self.bytes[raw + 24:raw + size].rstrip(b"\0").decode()
         return None
+
+    def resource(self, kind):
+        """The bytes of the first resource of that type, or None."""
+        address, length = self.directory(RESOURCES)
+        if not length:
+            return None
+        root = at = self.offset_of(address)
+        for level in range(3):  # type, name, language
+            named, numbered = struct.unpack_from("<HH", self.bytes, at + 12)
+            entries = [struct.unpack_from("<II", self.bytes, at + 16 + 8 * n) for n in range(named + numbered)]
+            found = [place for name, place in entries if level or name == kind]
+            if not found:
+                return None
+            at = root + (found[0] & 0x7FFFFFFF)
+        place, size = struct.unpack_from("<II", self.bytes, at)
+        start = self.offset_of(place)
+        return self.bytes[start:start + size]
+
+    def version(self):
+        """{name: text} of its version resource, with "numbers", "product numbers" and "kind" of its fixed part."""
+        data = self.resource(VERSION)
+        if data is None:
+            return {}
+        key, value, children = version_block(data, 0)
+        fixed = struct.unpack("<13I", value)
+        if key != "VS_VERSION_INFO" or fixed[0] != 0xFEEF04BD:
+            raise ValueError("a version resource without its signature")
+        found = {"numbers": words(fixed[2:4]), "product numbers": words(fixed[4:6]), "kind": (fixed[9], fixed[10])}
+        for block, _, tables in children:
+            for _, _, strings in tables if block == "StringFileInfo" else ():
+                found.update((name, text.decode("utf-16-le").rstrip("\0")) for name, text, _ in strings)
+        return found
+
+
+def words(pair):
+    return tuple(half for number in pair for half in (number >> 16, number & 0xFFFF))
+
+
+def version_block(data, start):
+    """(key, value, [block...]): each length counts from the block's begin, each part begins at a multiple of four."""
+    length, value_length, is_text = struct.unpack_from("<HHH", data, start)
+    end = at = start + 6
+    while data[end:end + 2] != b"\0\0":
+        end += 2
+    key = data[at:end].decode("utf-16-le")
+    at = (end + 2 + 3) & ~3
+    value = data[at:at + value_length * (2 if is_text else 1)]
+    at = (at + len(value) + 3) & ~3
+    children = []
+    while at < start + length:
+        children.append(version_block(data, at))
+        at = (at + struct.unpack_from("<H", data, at)[0] + 3) & ~3
+    return key, value, children

@@ -16,6 +16,8 @@ COMPILER = os.environ.get("BUILD_KIND", "windows-gcc").split("-")[1]
 OUT = os.path.join(BUILD, "out")
 TMPDIR = os.environ.get("TMPDIR", "/tmp")
 FRAME_BYTES, PUSHED = 1024, 8  # and no more registers than there are to save
+DRIVER, APPLICATION = (3, 7), (1, 0)  # VFT_DRV and VFT2_DRV_SYSTEM, VFT_APP
+PROGRAMS = ["lungfish.exe"]
 FLAGS = {0x20: "high entropy ASLR", 0x40: "ASLR", 0x100: "no execution of data"}
 SYSTEM_MODULES = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll"}
 
@@ -156,6 +158,21 @@ def command_problems():
     yield from flag_problems(command)
 
 
+def version_problems(name, kind):
+    """What Properties shows, and what an installer compares."""
+    with open(os.path.join(SOURCE, "meson.build")) as text:
+        release = re.search(r"^\s*version: '([^']+)'", text.read(), re.M).group(1)
+    found = Image(os.path.join(OUT, name)).version()
+    numbers = tuple(int(part) for part in release.split(".")) + (0,)
+    for key, wanted in (("numbers", numbers), ("product numbers", numbers), ("kind", kind), ("FileVersion", release),
+                        ("ProductVersion", release), ("ProductName", "Lungfish"), ("OriginalFilename", name)):
+        if found.get(key) != wanted:
+            yield "%s: %s is %s, not %s" % (name, key, found.get(key), wanted)
+    for key, word in (("FileDescription", "Lungfish "), ("LegalCopyright", "Copyright")):
+        if not found.get(key, "").startswith(word):
+            yield "%s: %s is %s" % (name, key, found.get(key))
+
+
 def main():
     path = os.path.join(OUT, "lungfish.sys")
     image = Image(path)
@@ -171,6 +188,9 @@ def main():
         case("windows_image_has_its_pdb", pdb_problems(image))
     case("windows_image_is_the_same_elsewhere", reproduction_problems())
     case("windows_command_needs_nothing_else", command_problems())
+    case("windows_driver_says_its_version", version_problems("lungfish.sys", DRIVER))
+    for name in PROGRAMS:
+        case("windows_%s_says_its_version" % name.split(".")[0].replace("-", "_"), version_problems(name, APPLICATION))
     finish()
 
 

@@ -175,6 +175,9 @@ def setting_problems(tree):
                         ("AdditionalIncludeDirectories", "$(ProjectDir)..\\..")):
         if not any(wanted in text.split(";") for text in texts.get(tag, ())):
             yield "%s lacks %s" % (tag, wanted)
+    resources = [item.get("Include") for item in tree.iter("ResourceCompile") if item.get("Include")]
+    if resources != ["..\\..\\programs\\driver\\driver.rc"]:
+        yield "resources: %s" % resources
     if set(texts.get("Platform", ())) != {"x64"}:
         yield "platforms: %s" % texts.get("Platform")
 
