@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_media.c: insert, eject and resize. */
 #include "programs/lungfish.h"
+#include "programs/os.h"
 
 #include <string.h>
 
@@ -25,6 +26,7 @@ int lf_insert_image(const struct lf_command_line *line, struct lf_client *client
 	union lf_control_request request;
 	struct lf_control_select select = {0};
 	struct lf_control_source source;
+	struct lf_medium_lock *lock;
 	struct lf_message message = {""};
 	enum lf_error error;
 	int status = lf_fill_id(line, id, &select);
@@ -45,7 +47,10 @@ int lf_insert_image(const struct lf_command_line *line, struct lf_client *client
 	memcpy(&request.insert.id, &select.id, sizeof(select.id));
 	memcpy(&request.insert.path, &select.path, sizeof(select.path));
 	lf_control_set_text(&request.insert.image, source.path);
-	status = change(line, client, image, &request, source.handle, device);
+	status = lf_os_lock_medium(line, client, device, &lock);
+	if (status == LF_EXIT_DONE)
+		status = change(line, client, image, &request, source.handle, device);
+	lf_os_unlock_medium(lock);
 	lf_control_source_close(&source);
 	return status;
 }
@@ -54,14 +59,21 @@ int lf_eject_medium(const struct lf_command_line *line, struct lf_client *client
 	struct lf_control_device *device)
 {
 	union lf_control_request request = {0};
+	struct lf_medium_lock *lock = NULL;
 	int status = lf_fill_id(line, id, &request.select);
 
+	if (status == LF_EXIT_DONE)
+		status = lf_fetch_device(line, client, id, device);
+	if (status == LF_EXIT_DONE)
+		status = lf_os_lock_medium(line, client, device, &lock);
 	if (status != LF_EXIT_DONE)
 		return status;
 	request.header.command = LF_CONTROL_EJECT;
 	request.select.flags = line->force ? LF_CONTROL_FORCE : 0;
 	request.select.timeout_ms = CHANGE_MS;
-	return change(line, client, id, &request, LF_HANDLE_NONE, device);
+	status = change(line, client, id, &request, LF_HANDLE_NONE, device);
+	lf_os_unlock_medium(lock);
+	return status;
 }
 
 int lf_resize_device(const struct lf_command_line *line, struct lf_client *client, const char *id,

@@ -24,4 +24,13 @@ void lf_os_close_state(lf_handle handle);
  */
 int lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id);
 
+/*
+ * Before the medium of a drive goes: the file systems that this machine has on it write what they hold and
+ * let it go, until the lock is given back. With --force nobody is asked. As lf_os_release; *lock may be NULL.
+ */
+struct lf_medium_lock;
+int lf_os_lock_medium(const struct lf_command_line *line, struct lf_client *client,
+	const struct lf_control_device *device, struct lf_medium_lock **lock);
+void lf_os_unlock_medium(struct lf_medium_lock *lock);
+
 #endif

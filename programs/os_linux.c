@@ -50,3 +50,18 @@ int lf_os_release(const struct lf_command_line *line, struct lf_client *client, 
 	(void)id;
 	return LF_EXIT_DONE;
 }
+
+int lf_os_lock_medium(const struct lf_command_line *line, struct lf_client *client,
+	const struct lf_control_device *device, struct lf_medium_lock **lock)
+{
+	(void)line;
+	(void)client;
+	(void)device;
+	*lock = NULL;
+	return LF_EXIT_DONE;
+}
+
+void lf_os_unlock_medium(struct lf_medium_lock *lock)
+{
+	(void)lock;
+}
