@@ -259,6 +259,9 @@ const char *lf_command_name(uint8_t opcode, uint32_t service_action, uint32_t ty
 struct lf_sample;
 int lf_sample_read(const struct lf_command_line *line, struct lf_client *client, const char *id,
 	struct lf_sample **sample);
+/* "read_commands" and the like; 0 when this adapter does not count it. */
+uint64_t lf_sample_value(const struct lf_sample *sample, const char *name);
+uint64_t lf_sample_taken_ns(const struct lf_sample *sample); /* by the adapter's clock */
 void lf_sample_show(const struct lf_sample *sample);
 struct json_object *lf_json_counters(const struct lf_sample *now, const struct lf_sample *before);
 

@@ -46,8 +46,7 @@ int lf_sample_read(const struct lf_command_line *line, struct lf_client *client,
 	return LF_EXIT_DONE;
 }
 
-/* 0 when this adapter does not count it. */
-static uint64_t value(const struct lf_sample *sample, const char *name)
+uint64_t lf_sample_value(const struct lf_sample *sample, const char *name)
 {
 	for (uint32_t i = 0; i < sample->count; i++) {
 		if (strcmp(sample->counters[i].name.bytes, name) == 0)
@@ -56,9 +55,14 @@ static uint64_t value(const struct lf_sample *sample, const char *name)
 	return 0;
 }
 
+uint64_t lf_sample_taken_ns(const struct lf_sample *sample)
+{
+	return sample->taken_ns;
+}
+
 static uint64_t more(const struct row *row, const char *name)
 {
-	return value(row->now, name) - (row->before ? value(row->before, name) : 0);
+	return lf_sample_value(row->now, name) - (row->before ? lf_sample_value(row->before, name) : 0);
 }
 
 /* By the second, when there is something to compare with. */
@@ -127,7 +131,7 @@ PUT_RATE(errors, "medium_errors")
 static void put_in_flight(const struct lf_command_line *line, const void *record, char *cell)
 {
 	(void)line;
-	lf_cell_number(cell, value(((const struct row *)record)->now, "commands_in_flight"));
+	lf_cell_number(cell, lf_sample_value(((const struct row *)record)->now, "commands_in_flight"));
 }
 
 static const struct lf_column columns[] = {
@@ -217,7 +221,8 @@ struct json_object *lf_json_counters(const struct lf_sample *now, const struct l
 		const char *name = now->counters[i].name.bytes;
 		bool is_state = strcmp(name, "commands_in_flight") == 0 || strncmp(name, "last_", 5) == 0;
 		if (!is_bucket(name))
-			lf_json_number(object, name, is_state ? value(now, name) : more(&row, name));
+			lf_json_number(
+				object, name, is_state ? lf_sample_value(now, name) : more(&row, name));
 	}
 	return object;
 }

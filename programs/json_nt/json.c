@@ -139,6 +139,74 @@ struct json_object *json_object_array_get_idx(const struct json_object *array, s
 	return array != NULL && index < array->count ? array->members[index].value : NULL;
 }
 
+size_t json_object_array_length(const struct json_object *array)
+{
+	return array->count;
+}
+
+enum json_type json_object_get_type(const struct json_object *object)
+{
+	static const enum json_type types[] = {
+		[KIND_OBJECT] = json_type_object,
+		[KIND_ARRAY] = json_type_array,
+		[KIND_STRING] = json_type_string,
+		[KIND_FLAG] = json_type_boolean,
+		[KIND_NUMBER] = json_type_int,
+		[KIND_LARGE] = json_type_int,
+	};
+
+	return object == NULL ? json_type_null : types[object->kind];
+}
+
+int json_object_get_boolean(const struct json_object *object)
+{
+	assert(object->kind == KIND_FLAG);
+	return object->flag;
+}
+
+uint64_t json_object_get_uint64(const struct json_object *object)
+{
+	assert(object->kind == KIND_LARGE || (object->kind == KIND_NUMBER && object->number >= 0));
+	return object->kind == KIND_LARGE ? object->large : (uint64_t)object->number;
+}
+
+const char *json_object_get_string(struct json_object *object)
+{
+	assert(object->kind == KIND_STRING);
+	return object->string;
+}
+
+struct json_object_iterator json_object_iter_begin(struct json_object *object)
+{
+	assert(object->kind == KIND_OBJECT);
+	return (struct json_object_iterator){.object = object};
+}
+
+struct json_object_iterator json_object_iter_end(const struct json_object *object)
+{
+	return (struct json_object_iterator){.object = object, .index = object->count};
+}
+
+int json_object_iter_equal(const struct json_object_iterator *one, const struct json_object_iterator *other)
+{
+	return one->object == other->object && one->index == other->index;
+}
+
+void json_object_iter_next(struct json_object_iterator *iterator)
+{
+	iterator->index++;
+}
+
+const char *json_object_iter_peek_name(const struct json_object_iterator *iterator)
+{
+	return iterator->object->members[iterator->index].key;
+}
+
+struct json_object *json_object_iter_peek_value(const struct json_object_iterator *iterator)
+{
+	return iterator->object->members[iterator->index].value;
+}
+
 /* ---- Text ---- */
 
 static void put(struct text *text, const char *bytes, size_t length)

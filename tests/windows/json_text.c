@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* json_text.c: writes a tree that has everything; tests/windows/json.py links it once with each writer. */
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -32,6 +33,39 @@ static struct json_object *texts(void)
 	return array;
 }
 
+/* What reading the tree finds, in the order in which it is found. */
+static void walk(struct json_object *value)
+{
+	enum json_type type = json_object_get_type(value);
+
+	printf("type %d\n", (int)type);
+	if (type == json_type_object) {
+		struct json_object_iterator at = json_object_iter_begin(value);
+		struct json_object_iterator end = json_object_iter_end(value);
+		for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+			puts(json_object_iter_peek_name(&at));
+			walk(json_object_iter_peek_value(&at));
+		}
+	} else if (type == json_type_array) {
+		printf("%zu\n", json_object_array_length(value));
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			walk(json_object_array_get_idx(value, i));
+	} else if (type == json_type_string) {
+		puts(json_object_get_string(value));
+	} else if (type == json_type_boolean) {
+		printf("%d\n", json_object_get_boolean(value));
+	}
+}
+
+/* Of those in the tree one is negative: it is not asked for. */
+static void read_numbers(struct json_object *array)
+{
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		if (i != 1)
+			printf("%" PRIu64 "\n", json_object_get_uint64(json_object_array_get_idx(array, i)));
+	}
+}
+
 int main(void)
 {
 	struct json_object *root = json_object_new_object(), *deep = root;
@@ -57,6 +91,8 @@ int main(void)
 	for (int i = 0; i < 2; i++)
 		puts(json_object_to_json_string_ext(root,
 			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	walk(root);
+	read_numbers(json_object_object_get(root, "numbers"));
 	if (json_object_object_get(root, "absent"))
 		puts("found what is not there");
 	return json_object_put(root) == 1 ? 0 : 1;
