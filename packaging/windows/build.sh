@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# build.sh OUTDIR: makes lungfish.sys, lungfish.inf and lungfish.exe on Linux. build.sh --help says more.
+# build.sh OUTDIR: makes lungfish.sys, lungfish.inf, lungfish.exe and lungfish-gui.exe on Linux. build.sh --help says more.
 set -eu
 export LC_ALL=C.UTF-8
 root=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
@@ -10,8 +10,8 @@ usage()
 	cat <<-'END'
 		usage: packaging/windows/build.sh [OPTION...] OUTDIR
 
-		Builds Lungfish for Windows on x64, and leaves in OUTDIR: lungfish.sys, lungfish.inf and
-		lungfish.exe. Installs the cross compilers (apt) when they are missing.
+		Builds Lungfish for Windows on x64, and leaves in OUTDIR: lungfish.sys, lungfish.inf,
+		lungfish.exe and lungfish-gui.exe. Installs the cross compilers (apt) when they are missing.
 
 		  --compiler gcc|clang  gcc of mingw-w64, debug information inside lungfish.sys (the default);
 		                        or clang and lld, which leave lungfish.pdb besides
@@ -68,6 +68,6 @@ echo "Building for Windows with $compiler in $build"
 }
 
 made=$build/packaging/windows
-cp "$made/lungfish.sys" "$made/lungfish.exe" "$root/packaging/windows/lungfish.inf" "$out"
+cp "$made/lungfish.sys" "$made/lungfish.exe" "$made/lungfish-gui.exe" "$root/packaging/windows/lungfish.inf" "$out"
 [[ $compiler == gcc ]] || cp "$made/lungfish.pdb" "$out"
-echo "Made in $out:$(cd "$out" && printf ' %s' lungfish.*)"
+echo "Made in $out:$(cd "$out" && printf ' %s' lungfish*)"

@@ -18,11 +18,13 @@
 #define LF_ID_SELECT_ALL 109
 #define LF_ID_EXIT       110
 #define LF_ID_ABOUT      111
+#define LF_ID_FORCE      112 /* disconnect after a question, without asking anybody to let go */
 
 /* Children of the window. */
 #define LF_ID_LIST    200
 #define LF_ID_STATUS  201
 #define LF_ID_TOOLBAR 202
+#define LF_ID_HINT    203 /* in the place of rows, when there are none: what to do */
 
 /* The dialog that asks how to connect. */
 #define LF_DIALOG_CONNECT 300
@@ -34,14 +36,19 @@
 #define LF_ID_REMOVABLE   306
 #define LF_ID_KEEP        307
 #define LF_ID_BLOCK_SIZE  308
+#define LF_ID_ADVICE      309
 
 #define LF_DIALOG_PROPERTIES 400
 #define LF_ID_ROWS           401
+#define LF_ID_COPY_ROWS      402
 
 /* Resources. */
 #define LF_MENU_MAIN    500
-#define LF_MENU_DEVICE  501
 #define LF_ACCELERATORS 502
 #define LF_ICON         503
+#define LF_MANIFEST     1 /* as Windows looks for it */
+
+#define LF_MENU_DEVICE_AT                                                                                    \
+	2 /* where in the main menu the one for devices is, which is the context menu as well */
 
 #endif
