@@ -109,6 +109,16 @@ class Image:
             total = (total & 0xFFFF) + (total >> 16)
         return total + len(self.bytes)
 
+    def signature(self):
+        """Where it is in the file, how long; (0, 0) when there is none."""
+        return self.directory(SIGNATURES)
+
+    def signed_bytes(self):
+        """What a signature is over: not the checksum, not where the signature is, not the signature."""
+        directory = self.optional + 112 + 8 * SIGNATURES
+        return (self.bytes[:self.checksum_field] + self.bytes[self.checksum_field + 4:directory]
+                + self.bytes[directory + 8:self.signature()[0] or len(self.bytes)])
+
     def pdb(self):
         """(identifier, name) of the PDB that belongs to it, or None."""
         address, length = self.directory(DEBUG)
