@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from pe_image import EXECUTE, EXPORTS, RELOCATIONS, WRITE, Image
+from driver_image import checksum_problems, flag_problems, header_problems, import_problems, section_problems
+from pe_image import Image
 from windows_build import BUILD, SOURCE, case, finish
 
 COMPILER = os.environ.get("BUILD_KIND", "windows-gcc").split("-")[1]
@@ -18,67 +19,7 @@ TMPDIR = os.environ.get("TMPDIR", "/tmp")
 FRAME_BYTES, PUSHED = 1024, 8  # and no more registers than there are to save
 DRIVER, APPLICATION = (3, 7), (1, 0)  # VFT_DRV and VFT2_DRV_SYSTEM, VFT_APP
 PROGRAMS = ["lungfish.exe"]
-FLAGS = {0x20: "high entropy ASLR", 0x40: "ASLR", 0x100: "no execution of data"}
 SYSTEM_MODULES = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll"}
-
-
-def allowed_imports():
-    allowed, module = {}, None
-    with open(os.path.join(SOURCE, "packaging", "windows", "imports")) as text:
-        for line in text:
-            if line.startswith("\t"):
-                allowed[module].add(line.strip())
-            elif line.strip() and not line.startswith("#"):
-                module = line.strip().lower()
-                allowed[module] = set()
-    return allowed
-
-
-def header_problems(image):
-    if (image.machine, image.magic) != (0x8664, 0x20B):
-        yield "no image for x64: machine %#x, magic %#x" % (image.machine, image.magic)
-    if image.subsystem != 1 or image.subsystem_version != (6, 1):
-        yield "subsystem %d %s: a driver has the native one, 1, here 6.1" % (image.subsystem, image.subsystem_version)
-    if image.characteristics & 0x2000 or not image.characteristics & 2:
-        yield "characteristics %#x: an executable image, no library" % image.characteristics
-    if not image.section_of(image.entry).flags & EXECUTE:
-        yield "the entry point does not lie in code"
-
-
-def import_problems(image):
-    allowed = allowed_imports()
-    found = image.imports()
-    for module, names in found.items():
-        for name in names:
-            if name not in allowed.get(module, ()):
-                yield "%s of %s is not in packaging/windows/imports" % (name, module)
-    if not {"ntoskrnl.exe", "storport.sys"} <= set(found):
-        yield "a miniport imports from the kernel and from Storport, this one from %s" % sorted(found)
-
-
-def section_problems(image):
-    if image.section_alignment != 4096:
-        yield "sections are aligned at %d" % image.section_alignment
-    for section in image.sections:
-        if section.flags & EXECUTE and section.flags & WRITE:
-            yield "%s can be written and executed" % section.name
-        if section.address % 4096:
-            yield "%s begins within a page" % section.name
-
-
-def flag_problems(image):
-    for flag, meaning in FLAGS.items():
-        if not image.flags & flag:
-            yield "it is not marked for %s" % meaning
-    if not image.directory(RELOCATIONS)[1]:
-        yield "it has no relocations, so it cannot move"
-    if image.directory(EXPORTS)[1]:
-        yield "it exports something"
-
-
-def checksum_problems(image):
-    if image.checksum != image.right_checksum():
-        yield "it says %#x, right is %#x" % (image.checksum, image.right_checksum())
 
 
 def frame_problems(image):

@@ -11,6 +11,7 @@ import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from catalog import Catalog
+from driver_image import checksum_problems, flag_problems, header_problems, import_problems, section_problems
 from pe_image import Image
 from windows_build import BUILD, SOURCE, case, finish
 
@@ -79,6 +80,8 @@ def contents_problems(package):
     if len(dates) != 1:
         yield "its files have dates of their own: %s" % sorted(dates)
     for name, origin in listed():
+        if name.endswith((".sys", ".exe", ".dll")) and origin != "sign":
+            yield "%s is not signed" % name
         place = os.path.join(OUT, name) if origin == "build" else os.path.join(SOURCE, origin)
         if origin not in ("make", "sign") and read(package.folder, name) != read(place):
             yield "%s is not that of the tree and the build" % name
@@ -92,7 +95,7 @@ def signature_problems(package):
 
 
 def signed_image_problems(package):
-    """What was built and judged by image.py is in there whole: a signature only follows it."""
+    """What was built is in there whole: a signature only follows it."""
     for name in signed_names():
         built, signed = Image(os.path.join(OUT, name)), Image(package.path(name))
         place, length = signed.signature()
@@ -101,8 +104,13 @@ def signed_image_problems(package):
         before, after = built.signed_bytes(), signed.signed_bytes()
         if after[:len(before)] != before or len(after) - len(before) >= 8 or after[len(before):].strip(b"\0"):
             yield "%s is another than was built" % name
-        if signed.checksum != signed.right_checksum():
-            yield "%s: its checksum is wrong" % name
+        yield from checksum_problems(signed)
+
+
+def driver_problems(package):
+    image = Image(package.path("lungfish.sys"))
+    for problems in (header_problems, import_problems, section_problems, flag_problems):
+        yield from problems(image)
 
 
 def version_problems(package):
@@ -305,6 +313,7 @@ def main():
     case("windows_package_has_what_its_list_says", contents_problems(package))
     case("windows_package_signatures_verify", signature_problems(package))
     case("windows_package_has_the_images_that_were_built", signed_image_problems(package))
+    case("windows_package_driver_is_one_that_windows_can_load", driver_problems(package))
     case("windows_package_programs_say_their_version", version_problems(package))
     case("windows_package_catalog_has_the_digests_of_its_files", catalog_problems(package))
     case("windows_package_catalog_is_signed", catalog_signature_problems(package))
