@@ -5,7 +5,6 @@
 import hashlib
 import os
 import re
-import subprocess
 import sys
 import zipfile
 
@@ -14,48 +13,11 @@ from catalog import Catalog
 from driver_image import checksum_problems, flag_problems, header_problems, import_problems, section_problems
 from pe_image import Image
 from windows_build import BUILD, SOURCE, case, finish
+from windows_package import HERE, TMPDIR, Package, read, release, run
 
-HERE = os.path.join(SOURCE, "packaging", "windows")
 OUT = os.path.join(BUILD, "out")
-TMPDIR = os.environ.get("TMPDIR", "/tmp")
 MUST = {"lungfish.sys", "lungfish.inf", "lungfish.cat", "lungfish.exe", "lungfish.pdb", "lungfish-test.cer", "LICENSE",
         "README.txt"}
-
-
-def read(*path):
-    with open(os.path.join(*path), "rb") as file:
-        return file.read()
-
-
-def run(*command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return done.returncode, done.stdout.decode(errors="replace")
-
-
-def release():
-    return re.search(r"^\s*version: '([^']+)'", read(SOURCE, "meson.build").decode(), re.M).group(1)
-
-
-class Package:
-    """Made by package.sh with these options, and unpacked."""
-
-    def __init__(self, name, *options):
-        self.zip = os.path.join(TMPDIR, name + ".zip")
-        self.name = "lungfish-%s-windows-x64" % release()
-        self.folder = os.path.join(TMPDIR, name, self.name)
-        self.status, self.output = run(os.path.join(HERE, "package.sh"), "--build", BUILD, *options, self.zip)
-        if not self.status:
-            with zipfile.ZipFile(self.zip) as archive:
-                archive.extractall(os.path.join(TMPDIR, name))
-            self.trust = os.path.join(TMPDIR, name + ".pem")
-            run("openssl", "x509", "-inform", "der", "-in", self.path("lungfish-test.cer"), "-out", self.trust)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def verify(self, path, *options):
-        """osslsigncode's judgement of a file, trusting the package's certificate only."""
-        return run("osslsigncode", "verify", "-CAfile", self.trust, *options, "-in", path)
 
 
 def listed():
