@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""For wine.py: a prefix of Wine with the stand-in, the driver, and the programs that use its disks.
+"""For wine.py and demo.py: a prefix of Wine with the stand-in, the driver, and the programs that use its disks.
 
 winedevice inherits the standard output of whoever first needs it, so nothing here reads from a pipe of Wine's: all
 goes to files. Each step has an end in time, and the prefix's server is stopped whatever becomes of this process.
@@ -54,9 +54,10 @@ class Prefix:
         self.path = os.path.join(scratch, "prefix")
         self.drive = os.path.join(self.path, "drive_c")
         self.env = dict(os.environ, WINEPREFIX=self.path, WINEDEBUG="-all", DISPLAY="", WAYLAND_DISPLAY="",
-                        WINEDLLOVERRIDES="mscoree,mshtml=", LC_ALL="C.UTF-8")
+                        WINEDLLOVERRIDES="mscoree,mshtml=", LC_ALL="C.UTF-8", TMPDIR=scratch)  # its server's socket
         self.log_at = 0
         self.count = 0
+        self.started = []
         self.stuck = False  # something did not end: nor would what comes after
         os.makedirs(self.path)
         self.guard = subprocess.Popen([sys.executable, GUARD, scratch], stdin=subprocess.PIPE, env=self.env,
@@ -70,15 +71,20 @@ class Prefix:
         done = subprocess.run(["wineserver", "-w"], stdin=subprocess.DEVNULL, env=self.env, timeout=STEP_S)
         expect(done.returncode == 0, "wineserver -w: status %d" % done.returncode)
 
-    def bring(self):
-        """When the prefix and the programs are made."""
+    def bring(self, stay_s=STAY_S, display=""):
+        """When the prefix and the programs are made. Only from here on: making a prefix would show windows of Wine's."""
+        self.env["DISPLAY"] = display
         shutil.copy(os.path.join(self.built, "storport.sys"), self.drivers())
-        self.start(self.own("setup"), "stay", str(STAY_S))
+        self.start(self.own("setup"), "stay", str(stay_s))
 
     def drivers(self):
         return os.path.join(self.drive, "windows", "system32", "drivers")
 
     def close(self):
+        """Programs first: one that is just starting would start another server."""
+        for process in self.started:
+            if process.poll() is None:
+                self.kill(process)
         self.guard.stdin.close()
         try:
             self.guard.wait(STEP_S)
@@ -91,11 +97,14 @@ class Prefix:
         """The process, and the file that its output goes to."""
         self.count += 1
         out = os.path.join(self.scratch, "out-%d" % self.count)
-        with open(out, "wb") as file:
-            process = subprocess.Popen(["wine", program, *arguments], stdin=subprocess.DEVNULL, stdout=file,
-                                       stderr=subprocess.DEVNULL, env=self.env, cwd=self.scratch,
-                                       start_new_session=True)
-        return process, out
+        return self.launch(out, os.devnull, program, *arguments), out
+
+    def launch(self, out, err, program, *arguments):
+        with open(out, "wb") as output, open(err, "wb") as errors:
+            process = subprocess.Popen(["wine", program, *arguments], stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=errors, env=self.env, cwd=self.scratch, start_new_session=True)
+        self.started = [earlier for earlier in self.started if earlier.poll() is None] + [process]
+        return process
 
     def end(self, process, out, timeout_s=STEP_S):
         try:
@@ -146,10 +155,7 @@ class Prefix:
         self.count += 1
         errors = os.path.join(self.scratch, "err-%d" % self.count)
         out = errors + ".out"
-        with open(errors, "wb") as err, open(out, "wb") as file:
-            process = subprocess.Popen(["wine", os.path.join(self.shipped, "lungfish.exe"), *arguments],
-                                       stdin=subprocess.DEVNULL, stdout=file, stderr=err, env=self.env,
-                                       cwd=self.scratch, start_new_session=True)
+        process = self.launch(out, errors, os.path.join(self.shipped, "lungfish.exe"), *arguments)
         code, text = self.end(process, out)
         with open(errors, "rb") as err:
             lines = [line for line in err.read().decode(errors="replace").splitlines() if line.startswith("lungfish")]

@@ -9,7 +9,6 @@ fails the case that it came in. Names that begin with row_ are those of docs/win
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,53 +24,31 @@ import images as pictures  # noqa: E402
 import prefix as prefixes  # noqa: E402
 import rows  # noqa: E402
 import stops  # noqa: E402
+from place import Place, judge  # noqa: E402
 from prefix import expect  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
-SHIPPED = ("lungfish.sys", "lungfish.inf", "lungfish.exe")
 
 
-class Place:
-    """Where it all happens."""
+def make(place):
+    """All at once, for it takes a while."""
+    problems = []
 
-    def __init__(self, scratch):
-        self.scratch = scratch
-        self.built = os.path.join(scratch, "built")
-        self.shipped = os.path.join(scratch, "shipped")
-        os.makedirs(self.shipped)
-        for name in SHIPPED:
-            shutil.copy(os.path.join(BUILD, "out", name), self.shipped)
-        self.wine = prefixes.Prefix(scratch, self.built, self.shipped)
-        self.images = None
+    def attempt(what):
+        try:
+            what()
+        except Exception:  # pylint: disable=broad-except
+            problems.append(traceback.format_exc())
 
-    def build(self):
-        cross = os.path.join(ROOT, "packaging", "windows", "mingw.ini")
-        for command in (["meson", "setup", self.built, HERE, "--cross-file", cross],
-                        ["ninja", "-C", self.built]):
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  timeout=prefixes.STEP_S)
-            expect(done.returncode == 0, done.stdout.decode(errors="replace"))
-
-    def make(self):
-        """All at once, for it takes a while."""
-        problems = []
-
-        def attempt(what):
-            try:
-                what()
-            except Exception:  # pylint: disable=broad-except
-                problems.append(traceback.format_exc())
-
-        def make_images():
-            self.images = pictures.Images(os.path.join(self.scratch, "images"))
-        threads = [threading.Thread(target=attempt, args=(what,)) for what in
-                   (self.build, self.wine.begin, make_images)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        expect(not problems, "\n".join(problems))
-        self.wine.bring()
+    def make_images():
+        place.images = pictures.Images(os.path.join(place.scratch, "images"))
+    threads = [threading.Thread(target=attempt, args=(what,)) for what in (place.build, place.wine.begin, make_images)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect(not problems, "\n".join(problems))
+    place.wine.bring()
 
 
 # ---- The stand-in's own proof ----
@@ -162,22 +139,6 @@ CASES = [
 ]
 
 
-def judge(wine):
-    """What the stand-in holds against the driver since the last look; whether that is a crash."""
-    problems, frames, crashed = [], [], False
-    for line in wine.log_news() + [""]:
-        frame = re.match(r"frame (\S+) 0x([0-9a-f]+)$", line)
-        if frame:
-            frames.append((frame.group(1), int(frame.group(2), 16)))
-            continue
-        problems += ["    " + place for place in wine.source_lines(frames)]
-        frames = []
-        if line.startswith("not ok "):
-            problems.append(line[len("not ok "):])
-            crashed = crashed or "crash:" in line or "bug check" in line
-    return problems, crashed
-
-
 def run_case(case, place):
     """None, or why it failed; whether the driver is dead."""
     problem = None
@@ -220,7 +181,8 @@ def main():
     scratch = tempfile.mkdtemp(prefix="wine", dir=os.environ.get("TMPDIR", "/tmp"))
     place = Place(scratch)
     try:
-        place.make()
+        place.take(os.path.join(BUILD, "out"))
+        make(place)
         return 1 if run_cases(place, sys.argv[1:]) else 0
     finally:
         place.wine.close()
