@@ -49,14 +49,14 @@ while (($#)); do
 done
 [[ -n $out ]] || die "where to? usage: build.sh OUTDIR"
 case $compiler in
-gcc) cross=mingw.ini ;;
-clang) cross=clang.ini ;;
+gcc) cross=mingw.ini needs=(windows) ;;
+clang) cross=clang.ini needs=(windows windows-clang) ;;
 *) die "no such compiler: $compiler: there are gcc and clang" ;;
 esac
 build=${build:-$root/build/windows-$compiler}
 log=$build.log
 
-"$root/tests/deps/install" windows
+"$root/tests/deps/install" "${needs[@]}"
 mkdir -p "$out" "$(dirname "$build")"
 echo "Building for Windows with $compiler in $build"
 {
