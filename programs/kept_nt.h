@@ -19,7 +19,8 @@ struct lf_kept {
 int lf_kept_add(const struct lf_command_line *line, const struct lf_kept *kept);
 /* By the image's path (struct lf_control_device's); none of that path is no error. */
 int lf_kept_remove(const struct lf_command_line *line, const char *image);
-bool lf_kept_has(const char *image);
+/* Whether the device is one that is kept. */
+bool lf_kept_has(const struct lf_control_device *device);
 /* For each; each returns false to stop. */
 int lf_kept_walk(const struct lf_command_line *line, bool (*each)(void *context, const struct lf_kept *kept),
 	void *context);

@@ -35,6 +35,7 @@ struct lf_command_line {
 	const char *group; /* the first word of a verb of two */
 	bool json, no_headings, raw, bytes, quiet, verbose, all_columns, all, force, help, version;
 	bool no_state, histogram;
+	bool persist;     /* connect: it is kept from now on; disconnect, by the service: it stays so */
 	bool may_be_gone; /* nobody named the device: when it has left, that is no error and is not told */
 	uint32_t interval_s, count; /* of stats; 0: once, and without end */
 	const char *columns;

@@ -39,7 +39,7 @@ struct lf_gui_snapshot {
 enum lf_gui_verb {
 	LF_GUI_CONNECT,    /* image, name (may be empty), connect, keep */
 	LF_GUI_DISCONNECT, /* id; force */
-	LF_GUI_INSERT,     /* id, image; force */
+	LF_GUI_INSERT,     /* id, image; force, connect: LF_CONTROL_READ_ONLY in its flags */
 	LF_GUI_EJECT,      /* id; force */
 	LF_GUI_RESIZE,     /* id: to the size that the image has by now */
 	LF_GUI_PROPERTIES, /* id: the result has rows */
