@@ -77,6 +77,12 @@ class Prefix:
         shutil.copy(os.path.join(self.built, "storport.sys"), self.drivers())
         self.start(self.own("setup"), "stay", str(stay_s))
 
+    def restart(self):
+        """As a machine that is switched off and on: nothing is told that it ends."""
+        for option in ("-k", "-w"):
+            subprocess.run(["wineserver", option], stdin=subprocess.DEVNULL, env=self.env, timeout=STEP_S)
+        self.start(self.own("setup"), "stay", str(STAY_S))
+
     def drivers(self):
         return os.path.join(self.drive, "windows", "system32", "drivers")
 
@@ -105,6 +111,12 @@ class Prefix:
                                        stderr=errors, env=self.env, cwd=self.scratch, start_new_session=True)
         self.started = [earlier for earlier in self.started if earlier.poll() is None] + [process]
         return process
+
+    def start_with_errors(self, program, errors, *arguments):
+        """The process; what it complains of goes to the file of that name."""
+        with open(errors, "wb") as file:
+            return subprocess.Popen(["wine", program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                    stderr=file, env=self.env, cwd=self.scratch, start_new_session=True)
 
     def end(self, process, out, timeout_s=STEP_S):
         try:

@@ -2,7 +2,8 @@
 /*
  * setup.c: setup install INF ID: makes a root-enumerated device with that hardware ID and gives it the driver
  * of the setup information file; remove ID: takes it away, as Device Manager would; stop SERVICE: unloads the
- * driver; start SERVICE; stay SECONDS: Wine ends drivers and all when no program runs.
+ * driver; start SERVICE; control SERVICE CODE: sends it a control, and waits until it has stopped or runs;
+ * stay SECONDS: Wine ends drivers and all when no program runs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,16 +74,16 @@ static int remove_devices(const char *id)
 	return count ? 0 : 1;
 }
 
-static int service(const char *verb, const char *name)
+/* control 0: start it. */
+static int service(const char *name, DWORD control)
 {
 	SERVICE_STATUS status = {0};
 	SC_HANDLE manager = OpenSCManagerA(NULL, NULL, SC_MANAGER_ALL_ACCESS);
 	SC_HANDLE service = manager ? OpenServiceA(manager, name, SERVICE_ALL_ACCESS) : NULL;
 	if (!service)
 		return fail("OpenService");
-	if (strcmp(verb, "stop") ? !StartServiceA(service, 0, NULL)
-				 : !ControlService(service, SERVICE_CONTROL_STOP, &status))
-		return fail(verb);
+	if (control ? !ControlService(service, control, &status) : !StartServiceA(service, 0, NULL))
+		return fail(control ? "ControlService" : "StartService");
 	for (int tries = 0; tries < 200; tries++) { /* 10 s */
 		if (!QueryServiceStatus(service, &status))
 			return fail("QueryServiceStatus");
@@ -102,13 +103,17 @@ int main(int argc, char **argv)
 		return install(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "remove"))
 		return remove_devices(argv[2]);
-	if (argc == 3 && (!strcmp(argv[1], "stop") || !strcmp(argv[1], "start")))
-		return service(argv[1], argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "start"))
+		return service(argv[2], 0);
+	if (argc == 3 && !strcmp(argv[1], "stop"))
+		return service(argv[2], SERVICE_CONTROL_STOP);
+	if (argc == 4 && !strcmp(argv[1], "control"))
+		return service(argv[2], (DWORD)atoi(argv[3]));
 	if (argc == 3 && !strcmp(argv[1], "stay")) {
 		Sleep((DWORD)atoi(argv[2]) * 1000);
 		return 0;
 	}
-	printf("usage: setup install INF ID | setup remove ID | setup stop|start SERVICE | setup stay "
-	       "SECONDS\n");
+	printf("usage: setup install INF ID | setup remove ID | setup stop|start SERVICE | setup control "
+	       "SERVICE CODE | setup stay SECONDS\n");
 	return 2;
 }
