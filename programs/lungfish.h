@@ -40,7 +40,8 @@ struct lf_command_line {
 	uint32_t interval_s, count; /* of stats; 0: once, and without end */
 	const char *columns;
 	const char *socket;
-	char **operands; /* of argv */
+	const char *account; /* of service install; NULL: the system's */
+	char **operands;     /* of argv */
 	int operand_count;
 	char **command; /* of run; NULL-terminated, or NULL */
 	/* Who hears what goes wrong in the place of stderr: the window, the service. NULL: nobody else. */
@@ -130,7 +131,11 @@ int lf_output_end(const struct lf_command_line *line, int status);
 
 /* ---- Devices ---- */
 
-/* Opens the image as the caller and connects it. name may be NULL, and image: a drive without a medium. */
+/*
+ * Opens the image as the caller and connects it, and with line->persist keeps it. name may be NULL, and
+ * image: a drive without a medium. device->number is 0 when nothing was connected: one that cannot be kept
+ * is.
+ */
 int lf_connect_image(const struct lf_command_line *line, struct lf_client *client, const char *image,
 	const char *name, struct lf_control_device *device);
 
@@ -190,6 +195,11 @@ int lf_verb_status(const struct lf_command_line *line);
 int lf_verb_identify(const struct lf_command_line *line);
 int lf_verb_run(const struct lf_command_line *line);
 int lf_verb_help(const struct lf_command_line *line);
+int lf_verb_service_install(const struct lf_command_line *line);
+int lf_verb_service_remove(const struct lf_command_line *line);
+int lf_verb_service_status(const struct lf_command_line *line);
+int lf_verb_service_forget(const struct lf_command_line *line);
+int lf_verb_service_run(const struct lf_command_line *line);
 
 /* ---- Output ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_columns.c: the columns of a device, for list and show. */
 #include "programs/lungfish.h"
+#include "programs/os.h"
 
 #include <string.h>
 
@@ -229,6 +230,14 @@ PUT(saves)
 	lf_cell_text(cell, device->flags & LF_CONTROL_DEVICE_SAVES ? "1" : "0");
 }
 
+PUT(kept)
+{
+	bool kept;
+
+	(void)line;
+	lf_cell_text(cell, !lf_os_is_kept(device, &kept) ? "" : kept ? "1" : "0");
+}
+
 PUT(in_flight)
 {
 	(void)line;
@@ -271,6 +280,7 @@ static const struct lf_column all_columns[] = {
 	{"EJECTED", true, false, put_ejected},
 	{"PREVENTED", true, false, put_prevented},
 	{"SAVES", true, false, put_saves},
+	{"KEPT", true, false, put_kept},
 };
 
 const struct lf_table lf_device_table = {

@@ -50,8 +50,11 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	struct lf_message message = {""};
 	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
 	enum lf_error error;
-	int status;
+	int status = line->persist ? lf_os_may_keep(line) : (int)LF_EXIT_DONE;
 
+	device->number = 0;
+	if (status != LF_EXIT_DONE)
+		return status;
 	if (name && (*name == '\0' || !lf_control_set_text(&request.connect.name, name)))
 		return lf_report(line, name,
 			"no name for a device: up to 61 letters, digits, '.', '_' or '-'", LF_EXIT_FAILED);
@@ -74,7 +77,7 @@ int lf_connect_image(const struct lf_command_line *line, struct lf_client *clien
 	*device = reply.one.device;
 	lf_talk(line, "%s is %s, LUN %u%s%s", image ? source.path : "an empty drive", device->id.bytes,
 		device->lun, device->url.length ? ", " : "", device->url.bytes);
-	return LF_EXIT_DONE;
+	return line->persist ? lf_os_keep(line, &request.connect, device) : (int)LF_EXIT_DONE;
 }
 
 int lf_verb_connect(const struct lf_command_line *line)
@@ -90,7 +93,7 @@ int lf_verb_connect(const struct lf_command_line *line)
 		return status;
 	status = lf_connect_image(line, client, image, name, &device);
 	lf_session_close(client);
-	if (status != LF_EXIT_DONE)
+	if (device.number == 0)
 		return status;
 	if (line->json)
 		lf_json_print(stdout, lf_json_devices(&device, 1));
@@ -168,9 +171,10 @@ static int departure_end(
 	int status = lf_session_wait(line, departure->client, departure->id, LF_CONTROL_DISCONNECT,
 		DEPARTURE_MS + CALL_MS, &reply);
 
-	if (status == LF_EXIT_DONE)
-		*gone = reply.one.device;
-	return status;
+	if (status != LF_EXIT_DONE)
+		return status;
+	*gone = reply.one.device;
+	return line->persist ? (int)LF_EXIT_DONE : lf_os_forget(line, gone);
 }
 
 int lf_disconnect_device(const struct lf_command_line *line, struct lf_client *client, const char *id,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_json.c: devices as JSON: names once given stay, what is not there is null, sizes are bytes. */
 #include "programs/lungfish.h"
+#include "programs/os.h"
 
 #define SCHEMA 1
 
@@ -31,6 +32,7 @@ struct json_object *lf_json_device(const struct lf_control_device *device)
 {
 	struct json_object *object = json_object_new_object();
 	char text[40];
+	bool kept;
 
 	lf_json_text(object, "id", device->id.bytes);
 	lf_json_number(object, "number", device->number);
@@ -65,6 +67,8 @@ struct json_object *lf_json_device(const struct lf_control_device *device)
 				      : json_object_new_int(device->rotation == 1 ? 0 : device->rotation));
 	lf_json_flag(object, "unmap", device->flags & LF_CONTROL_DEVICE_UNMAP);
 	lf_json_flag(object, "saves", device->flags & LF_CONTROL_DEVICE_SAVES);
+	json_object_object_add(
+		object, "kept", lf_os_is_kept(device, &kept) ? json_object_new_boolean(kept) : NULL);
 	return object;
 }
 

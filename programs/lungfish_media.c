@@ -52,7 +52,7 @@ int lf_insert_image(const struct lf_command_line *line, struct lf_client *client
 		status = change(line, client, image, &request, source.handle, device);
 	lf_os_unlock_medium(lock);
 	lf_control_source_close(&source);
-	return status;
+	return status == LF_EXIT_DONE ? lf_os_keep_medium(line, device) : status;
 }
 
 int lf_eject_medium(const struct lf_command_line *line, struct lf_client *client, const char *id,
@@ -73,7 +73,7 @@ int lf_eject_medium(const struct lf_command_line *line, struct lf_client *client
 	request.select.timeout_ms = CHANGE_MS;
 	status = change(line, client, id, &request, LF_HANDLE_NONE, device);
 	lf_os_unlock_medium(lock);
-	return status;
+	return status == LF_EXIT_DONE ? lf_os_keep_medium(line, device) : status;
 }
 
 int lf_resize_device(const struct lf_command_line *line, struct lf_client *client, const char *id,

@@ -26,6 +26,11 @@ enum {
 	STATS = 1 << 14,
 	RESERVE_SHOW = 1 << 15,
 	RESERVE_CLEAR = 1 << 16,
+	SERVICE_INSTALL = 1 << 22,
+	SERVICE_REMOVE = 1 << 23,
+	SERVICE_STATUS = 1 << 24,
+	SERVICE_FORGET = 1 << 25,
+	SERVICE_RUN = 1 << 26,
 	EVERY = LF_VERB_EVERY, /* known to all, also before the verb */
 };
 
@@ -80,6 +85,22 @@ static const struct lf_verb verbs[] = {
 	{"run", NULL, RUN, 0, ANY, IMAGE, IMAGE, "[IMAGE...] -- COMMAND [ARGUMENT...]", NULL,
 		"run a command with an adapter of its own",
 		"lungfish run disk.img -- sh -c 'qemu-img info \"$LUNGFISH_URI\"'", lf_verb_run},
+	{"service", "install", SERVICE_INSTALL, 0, 0, OTHER, OTHER, "", NULL,
+		"Windows: install and start the service that connects what --persist has kept",
+		"lungfish service install", lf_verb_service_install},
+	{"service", "remove", SERVICE_REMOVE, 0, 0, OTHER, OTHER, "", NULL,
+		"Windows: stop the service and take it away; what is kept stays so",
+		"lungfish service remove", lf_verb_service_remove},
+	{"service", "status", SERVICE_STATUS, 0, 0, OTHER, OTHER, "", NULL,
+		"Windows: show the service, and every connection that is kept", "lungfish service status",
+		lf_verb_service_status},
+	{"service", "forget", SERVICE_FORGET, 1, ANY, OTHER, OTHER, "ID...",
+		"an ID is missing: lungfish service status shows them",
+		"Windows: keep connections no more; what is connected stays so",
+		"lungfish service forget disk", lf_verb_service_forget},
+	{"service", "run", SERVICE_RUN, 0, 0, OTHER, OTHER, "", NULL,
+		"Windows: be the service; in a console until Ctrl+C", "lungfish service run",
+		lf_verb_service_run},
 	{"completion", "bash", COMPLETION, 0, 0, OTHER, OTHER, "", NULL,
 		"print what completes lungfish in bash",
 		"lungfish completion bash > ~/.local/share/bash-completion/completions/lungfish",
@@ -89,7 +110,8 @@ static const struct lf_verb verbs[] = {
 };
 
 enum option_id {
-	OPTION_ALL = 1,
+	OPTION_ACCOUNT = 1,
+	OPTION_ALL,
 	OPTION_BLOCK_SIZE,
 	OPTION_BYTES,
 	OPTION_CDROM,
@@ -106,6 +128,7 @@ enum option_id {
 	OPTION_NO_UNMAP,
 	OPTION_OUTPUT,
 	OPTION_OUTPUT_ALL,
+	OPTION_PERSIST,
 	OPTION_PHYSICAL_SIZE,
 	OPTION_PRODUCT,
 	OPTION_QUIET,
@@ -143,6 +166,10 @@ static const struct lf_option options[] = {
 		"no state file: reservations and saved mode pages end with the adapter"},
 	{OPTION_CREATE, 0, "create", "SIZE", CONNECT | RUN,
 		"make the image first, sparse; it must not exist"},
+	{OPTION_PERSIST, 0, "persist", NULL, CONNECT,
+		"Windows: keep it: the service connects it again after a restart"},
+	{OPTION_ACCOUNT, 0, "account", "NAME", SERVICE_INSTALL,
+		"whose rights it has, else the system's; the password is read from standard input"},
 	{OPTION_ALL, 0, "all", NULL, DISCONNECT, "every device"},
 	{OPTION_FORCE, 0, "force", NULL, DISCONNECT, "do not wait: what is in flight ends by itself"},
 	{OPTION_FORCE, 0, "force", NULL, INSERT | EJECT, "also when an initiator has locked the medium in"},
@@ -327,6 +354,9 @@ static int take_connect_option(struct lf_command_line *line, int option, const c
 	case OPTION_NO_STATE:
 		line->no_state = true;
 		break;
+	case OPTION_PERSIST:
+		line->persist = true;
+		break;
 	case OPTION_NO_UNMAP:
 		connect->flags |= LF_CONTROL_NO_UNMAP;
 		break;
@@ -359,6 +389,9 @@ static int take_connect_option(struct lf_command_line *line, int option, const c
 static int take_option(struct lf_command_line *line, int option, const char *value)
 {
 	switch (option) {
+	case OPTION_ACCOUNT:
+		line->account = value;
+		break;
 	case OPTION_ALL:
 		line->all = true;
 		break;

@@ -33,4 +33,20 @@ int lf_os_lock_medium(const struct lf_command_line *line, struct lf_client *clie
 	const struct lf_control_device *device, struct lf_medium_lock **lock);
 void lf_os_unlock_medium(struct lf_medium_lock *lock);
 
+/*
+ * Connections that are kept: they come again after a restart. Each of these: LF_EXIT_DONE, or the exit status
+ * after a report.
+ */
+/* Before a connect with line->persist. */
+int lf_os_may_keep(const struct lf_command_line *line);
+/* After it: request says how, device what came of it. */
+int lf_os_keep(const struct lf_command_line *line, const struct lf_control_connect *request,
+	const struct lf_control_device *device);
+/* After a disconnect. */
+int lf_os_forget(const struct lf_command_line *line, const struct lf_control_device *device);
+/* After an insert or an eject: the drive comes again with what is in it now. */
+int lf_os_keep_medium(const struct lf_command_line *line, const struct lf_control_device *device);
+/* False: nothing is ever kept on this system. */
+bool lf_os_is_kept(const struct lf_control_device *device, bool *kept);
+
 #endif

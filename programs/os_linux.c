@@ -65,3 +65,67 @@ void lf_os_unlock_medium(struct lf_medium_lock *lock)
 {
 	(void)lock;
 }
+
+/* ---- Kept connections: lungfishd's arguments name the images that are to come with it ---- */
+
+int lf_os_may_keep(const struct lf_command_line *line)
+{
+	return lf_report(line, "--persist",
+		"not supported here: name the image on the command line of lungfishd, and it comes with it",
+		LF_EXIT_UNSUPPORTED);
+}
+
+int lf_os_keep(const struct lf_command_line *line, const struct lf_control_connect *request,
+	const struct lf_control_device *device)
+{
+	(void)request;
+	(void)device;
+	return lf_os_may_keep(line);
+}
+
+int lf_os_forget(const struct lf_command_line *line, const struct lf_control_device *device)
+{
+	(void)line;
+	(void)device;
+	return LF_EXIT_DONE;
+}
+
+int lf_os_keep_medium(const struct lf_command_line *line, const struct lf_control_device *device)
+{
+	return lf_os_forget(line, device);
+}
+
+bool lf_os_is_kept(const struct lf_control_device *device, bool *kept)
+{
+	(void)device;
+	(void)kept;
+	return false;
+}
+
+int lf_verb_service_install(const struct lf_command_line *line)
+{
+	return lf_report(line, NULL,
+		"not supported here: it is a service of Windows: start lungfishd with the images as "
+		"arguments",
+		LF_EXIT_UNSUPPORTED);
+}
+
+int lf_verb_service_remove(const struct lf_command_line *line)
+{
+	return lf_verb_service_install(line);
+}
+
+int lf_verb_service_status(const struct lf_command_line *line)
+{
+	return lf_verb_service_install(line);
+}
+
+int lf_verb_service_forget(const struct lf_command_line *line)
+{
+	return lf_verb_service_install(line);
+}
+
+int lf_verb_service_run(const struct lf_command_line *line)
+{
+	return lf_verb_service_install(line);
+}

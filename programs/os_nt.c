@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* os_nt.c: what the command does in its own way on Windows. */
+#include "programs/kept_nt.h"
 #include "programs/os.h"
 
 #include <fcntl.h>
@@ -98,4 +99,50 @@ int lf_verb_session_list(const struct lf_command_line *line)
 int lf_verb_session_drop(const struct lf_command_line *line)
 {
 	return lf_verb_session_list(line);
+}
+
+/* ---- Kept connections ---- */
+
+/* Who may connect may write there, too. */
+int lf_os_may_keep(const struct lf_command_line *line)
+{
+	(void)line;
+	return LF_EXIT_DONE;
+}
+
+int lf_os_keep(const struct lf_command_line *line, const struct lf_control_connect *request,
+	const struct lf_control_device *device)
+{
+	struct lf_kept kept = {.connect = *request};
+
+	lf_control_set_text(&kept.connect.name, device->id.bytes);
+	return lf_kept_add(line, &kept);
+}
+
+int lf_os_forget(const struct lf_command_line *line, const struct lf_control_device *device)
+{
+	int status = lf_kept_has(device) ? lf_kept_remove(line, device->id.bytes) : (int)LF_EXIT_DONE;
+
+	/* Somebody else was faster. */
+	return status == LF_EXIT_NOT_FOUND ? (int)LF_EXIT_DONE : status;
+}
+
+/* Read-only is the drive's, or what was put into it: either way it comes back so. */
+int lf_os_keep_medium(const struct lf_command_line *line, const struct lf_control_device *device)
+{
+	struct lf_kept kept;
+
+	if (!lf_kept_has(device) || lf_kept_read(device->id.bytes, &kept) != LF_EXIT_DONE)
+		return LF_EXIT_DONE;
+	lf_control_set_text(&kept.connect.path, device->image.bytes);
+	kept.connect.flags &= ~(uint32_t)LF_CONTROL_READ_ONLY;
+	if (device->type == 0 && (device->flags & LF_CONTROL_DEVICE_READ_ONLY))
+		kept.connect.flags |= LF_CONTROL_READ_ONLY;
+	return lf_kept_add(line, &kept);
+}
+
+bool lf_os_is_kept(const struct lf_control_device *device, bool *kept)
+{
+	*kept = lf_kept_has(device);
+	return true;
 }

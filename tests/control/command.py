@@ -12,12 +12,12 @@ import sys
 import threading
 
 import harness
-from harness import (BUSY, DONE, FAILED, NO_ADAPTER, NOT_FOUND, PERMISSION, SOME_FAILED, USAGE, Daemon, Skip, refused,
-                     run, sparse)
+from harness import (BUSY, DONE, FAILED, NO_ADAPTER, NOT_FOUND, PERMISSION, SOME_FAILED, UNSUPPORTED, USAGE, Daemon, Skip,
+                     refused, run, sparse)
 
 MIB = 1 << 20
 KEYS = ("id number address lun type size block_size physical_size read_only removable state image iscsi_url sessions "
-        "serial naa vendor product device").split()
+        "serial naa vendor product device kept").split()
 
 
 def usage_errors_are_told(scratch):
@@ -239,6 +239,19 @@ def options_that_cannot_be_are_refused(scratch):
         assert daemon.ids() == ["taken"]
 
 
+def what_only_windows_keeps_is_refused(scratch):
+    image = os.path.join(scratch, "disk.img")
+    with Daemon(scratch) as daemon:
+        refused(daemon.run("connect", "--persist", "--create", "1M", image), UNSUPPORTED, "--persist: not supported here",
+                "lungfishd")
+        assert daemon.must("list", "-n").out == "" and not os.path.exists(image)
+        daemon.must("connect", sparse(image, MIB))
+        assert daemon.must("list", "-J").json()["devices"][0]["kept"] is None
+        assert daemon.must("list", "-n", "-o", "ID,KEPT").out.split() == ["disk", "-"]
+        for words in (["install"], ["remove"], ["status"], ["forget", "disk"], ["run"]):
+            refused(daemon.run("service", *words), UNSUPPORTED, "service %s: not supported here" % words[0])
+
+
 def a_path_that_is_not_utf8_is_refused(scratch):
     with Daemon(scratch) as daemon:
         path = os.path.join(os.fsencode(scratch), b"\xff.img")
@@ -399,7 +412,7 @@ if __name__ == "__main__":
         usage_errors_are_told, help_names_every_verb_with_an_example, without_an_adapter_it_says_so,
         connect_prints_the_id_alone, json_has_its_keys, show_tells_what_the_unit_says_of_itself, show_has_its_keys,
         a_unit_that_talks_rubbish_breaks_nothing, images_that_cannot_be_are_refused,
-        options_that_cannot_be_are_refused, a_path_that_is_not_utf8_is_refused,
+        options_that_cannot_be_are_refused, what_only_windows_keeps_is_refused, a_path_that_is_not_utf8_is_refused,
         create_makes_an_image_and_overwrites_none, an_image_of_which_no_answer_came_stays,
         an_image_of_another_adapter_is_refused,
         rights_are_those_of_the_caller, every_name_of_a_device_does, tables_are_as_asked, many_devices_are_listed,

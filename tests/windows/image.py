@@ -19,7 +19,8 @@ TMPDIR = os.environ.get("TMPDIR", "/tmp")
 FRAME_BYTES, PUSHED = 1024, 8  # and no more registers than there are to save
 DRIVER, APPLICATION = (3, 7), (1, 0)  # VFT_DRV and VFT2_DRV_SYSTEM, VFT_APP
 PROGRAMS = ["lungfish.exe"]
-SYSTEM_MODULES = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll"}
+SYSTEM_MODULES = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll", "user32.dll",
+                  "wtsapi32.dll"}
 
 
 def frame_problems(image):

@@ -105,18 +105,11 @@ class Prefix:
         out = os.path.join(self.scratch, "out-%d" % self.count)
         return self.launch(out, os.devnull, program, *arguments), out
 
-    def launch(self, out, err, program, *arguments):
-        with open(out, "wb") as output, open(err, "wb") as errors:
-            process = subprocess.Popen(["wine", program, *arguments], stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=errors, env=self.env, cwd=self.scratch, start_new_session=True)
+    def launch(self, out, err, program, *arguments, stdin=os.devnull):
+        with open(out, "wb") as output, open(err, "wb") as errors, open(stdin, "rb") as typed:
+            process = subprocess.Popen(["wine", program, *arguments], stdin=typed, stdout=output, stderr=errors,  env=self.env, cwd=self.scratch, start_new_session=True)
         self.started = [earlier for earlier in self.started if earlier.poll() is None] + [process]
         return process
-
-    def start_with_errors(self, program, errors, *arguments):
-        """The process; what it complains of goes to the file of that name."""
-        with open(errors, "wb") as file:
-            return subprocess.Popen(["wine", program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                    stderr=file, env=self.env, cwd=self.scratch, start_new_session=True)
 
     def end(self, process, out, timeout_s=STEP_S):
         try:
@@ -162,12 +155,12 @@ class Prefix:
         expect(code == 0 and len(answers) == len(lines), "pt: status %d, %r" % (code, out))
         return answers
 
-    def lungfish(self, *arguments):
+    def lungfish(self, *arguments, stdin=os.devnull):
         """The command that is shipped; status, what it printed, what it complained of."""
         self.count += 1
         errors = os.path.join(self.scratch, "err-%d" % self.count)
         out = errors + ".out"
-        process = self.launch(out, errors, os.path.join(self.shipped, "lungfish.exe"), *arguments)
+        process = self.launch(out, errors, os.path.join(self.shipped, "lungfish.exe"), *arguments, stdin=stdin)
         code, text = self.end(process, out)
         with open(errors, "rb") as err:
             lines = [line for line in err.read().decode(errors="replace").splitlines() if line.startswith("lungfish")]
