@@ -255,6 +255,9 @@ def demonstrate(options):
     try:
         demonstration.run()
         demonstration.show.step("Stopping Wine, taking %s away" % scratch)
+    except Failure:
+        print("\n    ".join(["Wine said last:"] + place.wine.wine_said()), file=sys.stderr)
+        raise
     finally:
         place.wine.close()
     demonstration.show.step("Done")

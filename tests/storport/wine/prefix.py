@@ -15,13 +15,20 @@ import time
 
 import harness  # the messages, as the socket has them
 
-STEP_S = 60
-WAIT_S = 20  # for what ought to come soon
+# All of these are for a machine that does ten other things: who fails ends sooner, see Prefix.until.
+STEP_S = 120
+WAIT_S = 90  # for what ought to come soon
+PAUSE_S = 0.05
+SAID_LINES = 15
 STAY_S = 900  # Wine ends, drivers and all, when no program runs
 TOOLS = ("wine", "wineserver", "meson", "ninja", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-addr2line", "mkfs.fat",
          "fsck.fat", "mcopy", "mkntfs", "ntfsfix", "ntfscat", "xorriso")
 SERVICE_CODE = 0x4d038
 NO_INSTANCE = 0xffffffff
+# Wine gives a driver's process ten seconds to come up, which a busy machine may not keep.
+SLOW_SERVICES = '\n[System\\\\CurrentControlSet\\\\Control]\n"ServicesPipeTimeout"="%d"\n' % (STEP_S * 1000)
+# What Wine says of itself: errors, but that there is no display, and what it warns of where drivers come and go.
+WINE_SAYS = "fixme-all,err-winediag,err-systray,err-ole,err-plugplay,warn+service,warn+ntoskrnl,warn+setupapi"
 GUARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guard.py")
 
 
@@ -53,8 +60,10 @@ class Prefix:
         self.scratch, self.built, self.shipped = scratch, built, shipped
         self.path = os.path.join(scratch, "prefix")
         self.drive = os.path.join(self.path, "drive_c")
-        self.env = dict(os.environ, WINEPREFIX=self.path, WINEDEBUG="-all", DISPLAY="", WAYLAND_DISPLAY="",
+        self.env = dict(os.environ, WINEPREFIX=self.path, WINEDEBUG=WINE_SAYS, DISPLAY="", WAYLAND_DISPLAY="",
                         WINEDLLOVERRIDES="mscoree,mshtml=", LC_ALL="C.UTF-8", TMPDIR=scratch)  # its server's socket
+        self.said = os.path.join(scratch, "wine.log")
+        self.stay = None
         self.log_at = 0
         self.count = 0
         self.started = []
@@ -70,18 +79,24 @@ class Prefix:
         expect(code == 0, "wineboot: status %d, %s" % (code, out))
         done = subprocess.run(["wineserver", "-w"], stdin=subprocess.DEVNULL, env=self.env, timeout=STEP_S)
         expect(done.returncode == 0, "wineserver -w: status %d" % done.returncode)
+        with open(os.path.join(self.path, "system.reg"), "a") as registry:
+            registry.write(SLOW_SERVICES)
 
     def bring(self, stay_s=STAY_S, display=""):
         """When the prefix and the programs are made. Only from here on: making a prefix would show windows of Wine's."""
         self.env["DISPLAY"] = display
         shutil.copy(os.path.join(self.built, "storport.sys"), self.drivers())
-        self.start(self.own("setup"), "stay", str(stay_s))
+        self.begin_stay(stay_s)
 
     def restart(self):
         """As a machine that is switched off and on: nothing is told that it ends."""
         for option in ("-k", "-w"):
             subprocess.run(["wineserver", option], stdin=subprocess.DEVNULL, env=self.env, timeout=STEP_S)
-        self.start(self.own("setup"), "stay", str(STAY_S))
+        self.begin_stay(STAY_S)
+
+    def begin_stay(self, stay_s):
+        self.stay, out = self.start(self.own("setup"), "stay", str(stay_s))
+        self.wait_output(out, "here")
 
     def drivers(self):
         return os.path.join(self.drive, "windows", "system32", "drivers")
@@ -103,11 +118,12 @@ class Prefix:
         """The process, and the file that its output goes to."""
         self.count += 1
         out = os.path.join(self.scratch, "out-%d" % self.count)
-        return self.launch(out, os.devnull, program, *arguments), out
+        return self.launch(out, self.said, program, *arguments), out
 
     def launch(self, out, err, program, *arguments, stdin=os.devnull):
-        with open(out, "wb") as output, open(err, "wb") as errors, open(stdin, "rb") as typed:
-            process = subprocess.Popen(["wine", program, *arguments], stdin=typed, stdout=output, stderr=errors,  env=self.env, cwd=self.scratch, start_new_session=True)
+        with open(out, "wb") as output, open(err, "ab") as errors, open(stdin, "rb") as typed:
+            process = subprocess.Popen(["wine", program, *arguments], stdin=typed, stdout=output, stderr=errors,
+                                       env=self.env, cwd=self.scratch, start_new_session=True)
         self.started = [earlier for earlier in self.started if earlier.poll() is None] + [process]
         return process
 
@@ -166,6 +182,28 @@ class Prefix:
             lines = [line for line in err.read().decode(errors="replace").splitlines() if line.startswith("lungfish")]
         return code, text, "\n".join(lines)
 
+    def wine_said(self):
+        """The last lines; who looks for more than a failure finds them all in the file."""
+        if not os.path.exists(self.said):
+            return []
+        with open(self.said, errors="replace") as file:
+            return [line.rstrip() for line in file if re.match(r"[0-9a-f]{4}:(err|warn):", line)][-SAID_LINES:]
+
+    def until(self, look, seconds=WAIT_S):
+        """What look returns, once that is something; None, when it takes too long or cannot come any more."""
+        end = time.monotonic() + seconds
+        while True:
+            over = time.monotonic() > end or self.is_dead()
+            found = look()
+            if found or over:
+                return found or None
+            time.sleep(PAUSE_S)
+
+    def is_dead(self):
+        """Wine has ended, or the driver has."""
+        return (self.stay and self.stay.poll() is not None) or any(
+            line.startswith("not ok ") and ("crash:" in line or "bug check" in line) for line in self.log()[self.log_at:])
+
     # ---- Connections ----
 
     def connect(self, path, name, *options):
@@ -185,13 +223,10 @@ class Prefix:
         """Waits until the bus scan has found it: its disk's name."""
         device = self.show(name)
         place = "%d:%d" % (device["target"], device["lun"])
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = self.units().get(place)
-            if found:
-                return found
-            time.sleep(0.05)
-        raise Failure("%s did not come to %s: %s" % (name, place, self.units()))
+        found = self.until(lambda: self.units().get(place), seconds)
+        if not found:
+            raise Failure("%s did not come to %s: %s" % (name, place, self.units()))
+        return found
 
     def units(self):
         """By address, those that are present."""
@@ -199,26 +234,21 @@ class Prefix:
         return {line[0]: line[1] for line in lines if len(line) == 3 and line[2] == "present"}
 
     def wait_gone(self, disk, seconds=WAIT_S):
-        end = time.monotonic() + seconds
-        while disk in self.units().values():
-            expect(time.monotonic() < end, disk + " does not go")
-            time.sleep(0.05)
+        expect(self.until(lambda: disk not in self.units().values(), seconds), disk + " does not go")
 
     def wait_state(self, seconds=WAIT_S, **wanted):
         """Waits until the stand-in's counts are these."""
-        end = time.monotonic() + seconds
-        while True:
-            state = self.state()
-            if all(state[name] == value for name, value in wanted.items()):
-                return state
-            expect(time.monotonic() < end, "not %s: %s" % (wanted, state))
-            time.sleep(0.05)
+        state = {}
+
+        def look():
+            state.update(self.state())
+            return all(state[name] == value for name, value in wanted.items())
+        expect(self.until(look, seconds), "not %s: %s" % (wanted, state))
+        return state
 
     def wait_no_devices(self, seconds=WAIT_S):
-        end = time.monotonic() + seconds
-        while struct.unpack_from("<I", self.must(list_message()), 16)[0]:
-            expect(time.monotonic() < end, "devices do not go")
-            time.sleep(0.05)
+        expect(self.until(lambda: not struct.unpack_from("<I", self.must(list_message()), 16)[0], seconds),
+               "devices do not go")
 
     def keep_open(self, disk):
         """A program that has it open until the function is called that is returned with it."""
@@ -229,13 +259,10 @@ class Prefix:
         return keeper, lambda: open(sign, "w").close()
 
     def wait_output(self, path, word, seconds=WAIT_S):
-        end = time.monotonic() + seconds
-        while True:
-            with open(path) as file:
-                if word in file.read():
-                    return
-            expect(time.monotonic() < end, "no %r in %s" % (word, path))
-            time.sleep(0.02)
+        def look():
+            with open(path, errors="replace") as file:
+                return word in file.read()
+        expect(self.until(look, seconds), "no %r in %s" % (word, path))
 
     @staticmethod
     def kill(process):
@@ -282,14 +309,11 @@ class Prefix:
 
     def wait_log(self, pattern, seconds=WAIT_S):
         """Waits until a line that came since the last log_news matches."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for line in self.log()[self.log_at:]:
-                found = re.search(pattern, line)
-                if found:
-                    return found
-            time.sleep(0.05)
-        raise Failure("no line of the log is like %r: %s" % (pattern, self.log()[self.log_at:]))
+        def look():
+            return next(filter(None, (re.search(pattern, line) for line in self.log()[self.log_at:])), None)
+        found = self.until(look, seconds)
+        expect(found, "no line of the log is like %r: %s" % (pattern, self.log()[self.log_at:]))
+        return found
 
     def source_lines(self, frames):
         """frames: (module, offset) as the log has them; their places in the source."""

@@ -9,6 +9,7 @@ fails the case that it came in. Names that begin with row_ are those of docs/win
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -27,22 +28,27 @@ import stops  # noqa: E402
 from place import Place, judge  # noqa: E402
 from prefix import expect  # noqa: E402
 
+WHOLE_S = 570  # before the runner loses patience, which would not say what was waited for
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 
 
-def make(place):
+def wine_comes_up(place):
     """All at once, for it takes a while."""
+    place.take(os.path.join(BUILD, "out"))
     problems = []
 
     def attempt(what):
         try:
             what()
+        except prefixes.Failure as failure:
+            problems.append(str(failure))
         except Exception:  # pylint: disable=broad-except
             problems.append(traceback.format_exc())
 
     def make_images():
         place.images = pictures.Images(os.path.join(place.scratch, "images"))
-    threads = [threading.Thread(target=attempt, args=(what,)) for what in (place.build, place.wine.begin, make_images)]
+    threads = [threading.Thread(target=attempt, args=(what,), daemon=True)
+               for what in (place.build, place.wine.begin, make_images)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -87,6 +93,7 @@ def a_crash_is_seen_and_its_source_line_said(place):
 # ---- Cases ----
 
 CASES = [
+    wine_comes_up,
     the_stand_in_drives_a_small_miniport,
     a_crash_is_seen_and_its_source_line_said,
     rows.row_20_inf_installs,
@@ -139,6 +146,10 @@ CASES = [
 ]
 
 
+# All the others stand on these.
+FOOTING = (wine_comes_up, the_stand_in_drives_a_small_miniport, rows.row_20_inf_installs)
+
+
 def run_case(case, place):
     """None, or why it failed; whether the driver is dead."""
     problem = None
@@ -151,25 +162,37 @@ def run_case(case, place):
     held, crashed = judge(place.wine)
     if held:
         problem = "\n".join(([problem] if problem else []) + held)
-    return problem, crashed
+    return problem, crashed or place.wine.stuck or bool(problem and case in FOOTING)
 
 
-def run_cases(place, names):
-    failed, dead = False, None
-    for case in CASES:
-        if names and case.__name__ not in names:
-            continue
+def say(problem):
+    print("# " + problem.replace("\n", "\n# "))
+
+
+def run_cases(place, cases):
+    """Whether one failed. What Wine said is told once: the first failure is the one that is to be understood."""
+    failed = False
+    for number, case in enumerate(cases, 1):
         start = time.monotonic()
-        problem, crashed = (dead, False) if dead else run_case(case, place)
-        if crashed or place.wine.stuck:
-            dead = dead or "the driver %s before, in %s" % ("crashed" if crashed else "hung", case.__name__)
+        problem, dead = run_case(case, place)
         if problem:
-            print("# " + problem.replace("\n", "\n# "))
-            failed = True
+            say(problem)
+        if problem and not failed:
+            say("\n    ".join(["Wine said last:"] + place.wine.wine_said()))
+        failed = failed or bool(problem)
         print("%s %s" % ("not ok" if problem else "ok", case.__name__), flush=True)
         if "LF_TIMES" in os.environ:
             print("# %.1f s" % (time.monotonic() - start), flush=True)
+        if dead:
+            tell_not_tried(cases[number:])
+            break
     return failed
+
+
+def tell_not_tried(cases):
+    """In one line: what they would say is the same."""
+    if cases:
+        print("not ok %s and %d more: not tried, see above" % (cases[0].__name__, len(cases) - 1))
 
 
 def main():
@@ -180,11 +203,17 @@ def main():
         return 0
     scratch = tempfile.mkdtemp(prefix="wine", dir=os.environ.get("TMPDIR", "/tmp"))
     place = Place(scratch)
+    cases = [case for case in CASES if case is wine_comes_up or not sys.argv[1:] or case.__name__ in sys.argv[1:]]
+
+    def too_late(*_):
+        place.wine.stuck = True
+        raise prefixes.Failure("all together take too long: %d s" % WHOLE_S)
+    signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(WHOLE_S)
     try:
-        place.take(os.path.join(BUILD, "out"))
-        make(place)
-        return 1 if run_cases(place, sys.argv[1:]) else 0
+        return 1 if run_cases(place, cases) else 0
     finally:
+        signal.alarm(0)
         place.wine.close()
 
 

@@ -77,6 +77,7 @@ static int remove_devices(const char *id)
 /* control 0: start it. */
 static int service(const char *name, DWORD control)
 {
+	DWORD wanted = control ? SERVICE_STOPPED : SERVICE_RUNNING; /* each control that is sent here ends one */
 	SERVICE_STATUS status = {0};
 	SC_HANDLE manager = OpenSCManagerA(NULL, NULL, SC_MANAGER_ALL_ACCESS);
 	SC_HANDLE service = manager ? OpenServiceA(manager, name, SERVICE_ALL_ACCESS) : NULL;
@@ -84,17 +85,17 @@ static int service(const char *name, DWORD control)
 		return fail("OpenService");
 	if (control ? !ControlService(service, control, &status) : !StartServiceA(service, 0, NULL))
 		return fail(control ? "ControlService" : "StartService");
-	for (int tries = 0; tries < 200; tries++) { /* 10 s */
+	for (int tries = 0; tries < 1200; tries++) { /* a minute */
 		if (!QueryServiceStatus(service, &status))
 			return fail("QueryServiceStatus");
-		if (status.dwCurrentState == SERVICE_STOPPED || status.dwCurrentState == SERVICE_RUNNING)
+		if (status.dwCurrentState == wanted || status.dwCurrentState == SERVICE_STOPPED)
 			break;
 		Sleep(50);
 	}
 	printf("state %lu\n", status.dwCurrentState);
 	CloseServiceHandle(service);
 	CloseServiceHandle(manager);
-	return 0;
+	return status.dwCurrentState == wanted ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -110,6 +111,8 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "control"))
 		return service(argv[2], (DWORD)atoi(argv[3]));
 	if (argc == 3 && !strcmp(argv[1], "stay")) {
+		printf("here\n");
+		fflush(stdout);
 		Sleep((DWORD)atoi(argv[2]) * 1000);
 		return 0;
 	}
