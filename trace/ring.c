@@ -6,7 +6,7 @@ static uint32_t kept_level = LF_TRACE_INFO;
 static lf_trace_sink *sink; /* constant while anybody writes */
 
 const struct lf_trace_event lf_trace_events[] = {
-#define LF_EVENT(name, id, level, f0, f1, f2, f3) {#name, (id), LF_TRACE_##level, {f0, f1, f2, f3}},
+#define LF_EVENT(name, id, level, f0, f1, f2, f3) {#name, (id), LF_TRACE_##level, {#f0, #f1, #f2, #f3}},
 #include "trace/events.def"
 #undef LF_EVENT
 };

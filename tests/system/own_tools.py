@@ -13,7 +13,7 @@ import tempfile
 SOURCE = os.environ.get("SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRATCH = os.environ.get("TMPDIR", "/tmp")
 SPDX = "/* SPDX-License-Identifier: BSD-2-Clause */\n"
-EVENTS = SPDX + 'LF_EVENT(command_begin, 1, VERBOSE, "lun", "", "", "")\n'
+EVENTS = SPDX + 'LF_EVENT(command_begin, 1, VERBOSE, lun,,,)\n'
 
 # A tree that keeps every rule.
 GOOD = {
@@ -62,11 +62,11 @@ BAD = [
     ("tours_are_true", "docs/TOUR.md", "# Tour\n\n`lf_gone` in `core/a.c`\n"),
     ("tours_are_true", "docs/TOUR.md", "# Tour\n\n`lf_a` in `core/gone.c`\n"),
     ("tours_are_true", "docs/storport.md", "# Tour\n\n`struct lf_gone` in `core/a.c`\n"),
-    ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(other, 1, VERBOSE, "lun", "", "", "")\n'),
+    ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(other, 1, VERBOSE, lun,,,)\n'),
     ("conformance_files", "core/commands.def",
      SPDX + "LF_COMMAND(READ_10, 0x28)\nLF_COMMAND_MORE(GET_LBA_STATUS, 0x9e)\nLF_COMMAND(READ_12, 0xa8)\n"),
     ("conformance_files", "tests/conformance/read_11.scsi", "# no such row\n"),
-    ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(iscsi_pdu, 2, VERBOSE, "lun", "", "", "")\n'),
+    ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(iscsi_pdu, 2, VERBOSE, lun,,,)\n'),
 ]
 
 # What a program prints and does, and how many passed, failed and skipped cases that is.
