@@ -15,6 +15,7 @@
 
 void lf_srb_answer(struct lf_storport *storport, SCSI_REQUEST_BLOCK *srb, uint8_t srb_status)
 {
+	lf_trace_storport_srb_done((uintptr_t)srb, srb_status, 0, 0);
 	srb->SrbStatus = srb_status; /* in the same place in both kinds */
 	StorPortNotification(RequestComplete, storport, srb);
 }
@@ -101,7 +102,6 @@ static void command_done(struct lf_request *request)
 	if (own->scsi_status != NULL)
 		*own->scsi_status = scsi_status;
 	lf_view_set_length(own->srb, moved);
-	lf_trace_storport_srb_done(own->target, own->lun, srb_status, moved);
 	lf_srb_complete(own, srb_status);
 }
 
@@ -268,18 +268,18 @@ BOOLEAN lf_start_io(PVOID extension, SCSI_REQUEST_BLOCK *srb)
 {
 	struct lf_storport *storport = extension;
 	struct lf_view view;
+	bool readable;
 
 	lf_storport_enter(storport);
 	lf_attendant_send_first(storport);
-	if (!lf_view_read(srb, &view)) {
+	readable = lf_view_read(srb, &view);
+	lf_trace_storport_srb(view.function, view.target, view.lun, (uintptr_t)srb);
+	if (!readable)
 		lf_srb_refuse(storport, &view, SRB_STATUS_INVALID_REQUEST);
-	} else {
-		lf_trace_storport_srb(view.function, view.target, view.lun, view.data_length);
-		if (view.function == SRB_FUNCTION_EXECUTE_SCSI)
-			execute(storport, &view);
-		else
-			lf_function(storport, &view);
-	}
+	else if (view.function == SRB_FUNCTION_EXECUTE_SCSI)
+		execute(storport, &view);
+	else
+		lf_function(storport, &view);
 	lf_storport_leave(storport);
 	return TRUE; /* every SRB is taken, and every one is completed */
 }
