@@ -61,6 +61,7 @@ enum lf_fake_call {
 	LF_FAKE_SET,      /* ZwSetInformationFile */
 	LF_FAKE_REGISTER, /* notifications, callbacks, device interfaces */
 	LF_FAKE_SECURITY, /* SeCreateClientSecurity, SeImpersonateClientEx */
+	LF_FAKE_ETW,      /* EtwRegister, EtwSetInformation */
 	LF_FAKE_CALLS,
 };
 
@@ -241,6 +242,18 @@ void lf_fake_process_of(enum lf_fake_who who);
 void lf_fake_impersonate(enum lf_fake_who who, SECURITY_IMPERSONATION_LEVEL level);
 void lf_fake_revert(void);
 bool lf_fake_is_impersonating(void);
+
+/* ---- ETW: one session, that listens or does not; it does not after a reset ---- */
+
+/* Level and keywords as EnableTraceEx2 has them. Who registers later is told when it does. PASSIVE_LEVEL. */
+void lf_fake_etw_enable(UCHAR level, ULONGLONG any, ULONGLONG all);
+void lf_fake_etw_disable(void);
+/* Since the reset: events with that id that the session got; writes of what it does not want. */
+uint64_t lf_fake_etw_count(USHORT id);
+uint64_t lf_fake_etw_unwanted(void);
+/* All that happens from now on, in the file, as etw_stream.h says; NULL: no more. False: it cannot be
+ * written. */
+bool lf_fake_etw_record(const char *path);
 
 /* ---- registry, device interfaces, power, debugger ---- */
 

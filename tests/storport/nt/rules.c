@@ -94,6 +94,7 @@ void lf_fake_reset(void)
 	lf_fake_irp_reset();
 	lf_fake_registry_reset();
 	lf_fake_pnp_reset();
+	lf_fake_etw_reset();
 	lf_fake_text_reset();
 	lf_fake_processors(4);
 	lf_fake_clock_rate(1);
@@ -105,7 +106,7 @@ uint32_t lf_fake_leaks(void)
 {
 	lf_fake_threads_settle();
 	return lf_fake_pool_leaks() + lf_fake_object_leaks() + lf_fake_irp_leaks() + lf_fake_mapping_leaks() +
-	       lf_fake_timer_leaks() + lf_fake_pnp_leaks();
+	       lf_fake_timer_leaks() + lf_fake_pnp_leaks() + lf_fake_etw_leaks();
 }
 
 void lf_fake_range_is_idle(const void *memory, size_t length_bytes)

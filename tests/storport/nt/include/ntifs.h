@@ -13,5 +13,6 @@
 #include "tests/storport/nt/include/nt_security.h"
 #include "tests/storport/nt/include/nt_io.h"
 #include "tests/storport/nt/include/nt_file.h"
+#include "tests/storport/nt/include/nt_etw.h"
 
 #endif
