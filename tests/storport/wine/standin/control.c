@@ -122,6 +122,16 @@ static void crash(struct standin_adapter *adapter)
 	adapter->hw.HwStartIo(adapter->extension, (void *)(ULONG_PTR)0x300000000000ull);
 }
 
+/* etw LEVEL ANY ALL: a session listens; etw off: none does. */
+static void listen(struct words *words)
+{
+	if (!strcmp(words->word[1], "off"))
+		standin_etw_disable();
+	else
+		standin_etw_enable(
+			(ULONG)words->number[1], (ULONGLONG)words->number[2], (ULONGLONG)words->number[3]);
+}
+
 static bool of_adapter(struct standin_adapter *adapter, struct words *words)
 {
 	const char *verb = words->word[0];
@@ -161,6 +171,8 @@ static void run_command(struct words *words)
 		show_state(standin_the_adapter(), words);
 	else if (!strcmp(verb, "sleep") || !strcmp(verb, "wake"))
 		standin_power_state(!strcmp(verb, "sleep"));
+	else if (!strcmp(verb, "etw"))
+		listen(words);
 	else if (!strcmp(verb, "query-remove"))
 		say(words, "%s\n", standin_query_remove() ? "agreed" : "vetoed");
 	else if (!strcmp(verb, "remove-complete"))

@@ -31,6 +31,7 @@ static const struct standin_import *const tables[] = {
 	standin_irp_imports,
 	standin_file_imports,
 	standin_notify_imports,
+	standin_etw_imports,
 	standin_security_imports,
 	standin_other_imports,
 };

@@ -84,13 +84,15 @@ static void say_leaks(void)
 {
 	SIZE_T bytes = standin_pool_report(true);
 	LONG things = standin_handles() + standin_files() + standin_irps() + standin_mappings() +
-		      standin_notifications() + standin_contexts() + standin_driver_threads();
+		      standin_notifications() + standin_contexts() + standin_driver_threads() +
+		      standin_providers();
 	if (bytes || things)
 		standin_fail(
 			"left behind: %u bytes of pool, %d handles, %d file objects, %d IRPs, %d mappings, "
-			"%d notifications, %d tokens, %d threads",
+			"%d notifications, %d tokens, %d threads, %d providers",
 			(ULONG)bytes, standin_handles(), standin_files(), standin_irps(), standin_mappings(),
-			standin_notifications(), standin_contexts(), standin_driver_threads());
+			standin_notifications(), standin_contexts(), standin_driver_threads(),
+			standin_providers());
 	standin_log("unloaded, %u bytes of pool left", (ULONG)bytes);
 }
 

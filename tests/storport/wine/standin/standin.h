@@ -36,6 +36,7 @@ enum standin_switch {
 	SWITCH_MAP_FAILS,    /* the next N mappings fail */
 	SWITCH_SAME_DISK,    /* N: every file lies on disk N */
 	SWITCH_SHORT_MEMORY, /* the next N reads or writes fail with STATUS_INSUFFICIENT_RESOURCES */
+	SWITCH_ETW,          /* a session waits for the provider, with that level */
 	SWITCH_COUNT,
 };
 
@@ -135,6 +136,12 @@ void standin_remove_complete(void);
 LONG standin_notifications(void);
 bool standin_callback_dereference(const void *object); /* false: it is no callback */
 
+/* ---- etw.c: who listens, from now on ---- */
+
+void standin_etw_enable(ULONG level, ULONGLONG any, ULONGLONG all);
+void standin_etw_disable(void);
+LONG standin_providers(void);
+
 /* ---- security.c ---- */
 
 LONG standin_contexts(void);
@@ -150,7 +157,7 @@ struct standin_import {
 /* One table for each file that has some; ends with a NULL. */
 extern const struct standin_import standin_irql_imports[], standin_timer_imports[], standin_pool_imports[],
 	standin_mdl_imports[], standin_irp_imports[], standin_file_imports[], standin_notify_imports[],
-	standin_security_imports[], standin_other_imports[];
+	standin_etw_imports[], standin_security_imports[], standin_other_imports[];
 
 void standin_imports_replace(void);
 bool standin_module(void *address, uint8_t **base, const char **name);

@@ -15,6 +15,7 @@ static const char *const names[SWITCH_COUNT] = {
 	[SWITCH_MAP_FAILS] = "map_fails",
 	[SWITCH_SAME_DISK] = "same_disk",
 	[SWITCH_SHORT_MEMORY] = "short_memory",
+	[SWITCH_ETW] = "etw",
 };
 
 static volatile LONG values[SWITCH_COUNT] = {
