@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sink_nt.c: the one function through which every event leaves the driver; here it is printed. */
+/* sink_nt.c: the one function through which every event leaves the driver: to the debugger, to ETW. */
 #include "trace/sink_nt.h"
+#include "trace/etw_nt.h"
+#include "trace/room.h"
 
 #define LINE_MAX_BYTES 256
 
@@ -33,12 +35,26 @@ enum lf_trace_flag lf_trace_flag_of(const struct lf_trace_event *event)
 	return LF_TRACE_FLAG_FUNCTION;
 }
 
+/* Where each event stands in the table, by its id. */
+enum place {
+#define LF_EVENT(name, id, level, f0, f1, f2, f3) PLACE_##name,
+#include "trace/events.def"
+#undef LF_EVENT
+	PLACES
+};
+
+_Static_assert(PLACES < 256, "a byte for each place");
+
+static const uint8_t places[LF_TRACE_IDS_MAX] = {
+#define LF_EVENT(name, id, level, f0, f1, f2, f3) [id] = PLACE_##name,
+#include "trace/events.def"
+#undef LF_EVENT
+};
+
+/* A record's id is one of the table's. */
 static const struct lf_trace_event *event_of(uint32_t id)
 {
-	for (uint32_t i = 0; i < lf_trace_event_count; i++)
-		if (lf_trace_events[i].id == id)
-			return &lf_trace_events[i];
-	return NULL;
+	return &lf_trace_events[places[id]];
 }
 
 static void print(const struct lf_trace_event *event, const struct lf_trace_record *record)
@@ -58,24 +74,32 @@ static void print(const struct lf_trace_event *event, const struct lf_trace_reco
 static void write(const struct lf_trace_record *record)
 {
 	const struct lf_trace_event *event = event_of(record->id);
+	uint32_t flag = lf_trace_flag_of(event);
 
-	if ((uint32_t)event->level <= print_level && (lf_trace_flag_of(event) & print_flags))
+	if (lf_etw_wants(event->level, flag))
+		lf_etw_write(event, record, flag);
+	if ((uint32_t)event->level <= print_level && (flag & print_flags))
 		print(event, record);
+}
+
+/* What comes with each request is not even kept in the rings unless somebody wants it. Any thread. */
+static void keep(uint32_t etw_level)
+{
+	lf_trace_set_level(lf_max(print_level, etw_level) > LF_TRACE_INFO ? LF_TRACE_VERBOSE : LF_TRACE_INFO);
 }
 
 void lf_trace_nt_start(const UNICODE_STRING *registry_path)
 {
 	print_level = lf_nt_parameter(registry_path, L"TraceLevel", 0);
 	print_flags = lf_nt_parameter(registry_path, L"TraceFlags", LF_TRACE_FLAGS_ALL);
-	if (print_level == 0)
-		return;
-	if (print_level > LF_TRACE_INFO)
-		lf_trace_set_level(LF_TRACE_VERBOSE);
+	keep(0);
 	lf_trace_set_sink(write);
+	lf_etw_start(keep);
 }
 
 void lf_trace_nt_stop(void)
 {
+	lf_etw_stop();
 	lf_trace_set_sink(NULL);
 	lf_trace_set_level(LF_TRACE_INFO);
 }

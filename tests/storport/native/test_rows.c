@@ -7,6 +7,7 @@
 
 #include "control/interface_nt.h"
 #include "tests/storport/native/stage.h"
+#include "trace/trace.h"
 
 #define SERVICE_KEY "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\lungfish"
 
@@ -542,4 +543,33 @@ TEST(row_23_events_go_to_the_debugger)
 	CHECK(lf_fake_has_printed("storport_pnp_arrived"));
 	stage_down(&unit);
 	stage_close();
+}
+
+/* From its start to its end, each request with it: what begins ends, and no provider is left. */
+TEST(row_23_events_go_to_a_session_of_etw)
+{
+	uint8_t block[STAGE_BLOCK];
+	struct stage_unit unit;
+
+	lf_fake_reset();
+	lf_fake_etw_enable(LF_TRACE_VERBOSE, 0, 0);
+	stage_start();
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_storport_started), 1);
+	stage_up(&unit, NULL);
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_storport_pnp_arrived), 1);
+	uint64_t before = lf_fake_etw_count(LF_TRACE_ID_command_begin);
+	for (uint32_t i = 0; i < 10; i++)
+		CHECK_EQ(stage_read(&unit, i, 1, block), 0);
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_begin), before + 10);
+	stage_down(&unit);
+	host_stop(stage);
+	stage = NULL;
+	host_unload();
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_begin), lf_fake_etw_count(LF_TRACE_ID_command_done));
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_storport_srb),
+		lf_fake_etw_count(LF_TRACE_ID_storport_srb_done));
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_storport_stopped), 1);
+	CHECK_EQ(lf_fake_etw_unwanted(), 0);
+	CHECK_EQ(lf_fake_leaks(), 0);
+	lf_fake_reset();
 }

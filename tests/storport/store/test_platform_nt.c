@@ -5,6 +5,7 @@
 #include "platform/nt.h"
 #include "tests/storport/nt/nt.h"
 #include "tests/test.h"
+#include "trace/room.h"
 #include "trace/sink_nt.h"
 
 #include <pthread.h>
@@ -443,6 +444,105 @@ TEST(events_are_printed_by_level_and_flag)
 	lf_trace_nt_stop();
 	lf_trace_command_begin(77, 8, 0x28, 6);
 	CHECK(!lf_fake_has_printed("lun=77"));
+	finish();
+}
+
+/* Whether it is in the ring of this lane, as the newest. */
+static bool is_kept(uint64_t tag)
+{
+	struct lf_trace_record newest;
+
+	return lf_trace_read(lf_lane_current() & (lf_trace_lane_count - 1), &newest, 1) == 1 &&
+	       newest.field[1] == tag;
+}
+
+TEST(a_session_hears_of_each_request_only_when_it_asks)
+{
+	begin();
+	lf_trace_nt_start(&registry_path);
+	lf_fake_etw_enable(LF_TRACE_INFO, 0, 0);
+	lf_trace_command_begin(1, 1001, 0x28, 0);
+	lf_trace_unit_added(1, 2, 3, 4);
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_unit_added), 1);
+	CHECK(!is_kept(1001));
+	lf_fake_etw_enable(LF_TRACE_VERBOSE, 0, 0);
+	KIRQL irql = lf_fake_irql_raise(DISPATCH_LEVEL + 1);
+	lf_trace_command_begin(1, 1002, 0x28, 0);
+	lf_fake_irql_lower(irql);
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_begin), 1);
+	CHECK(is_kept(1002));
+	lf_fake_etw_disable();
+	lf_trace_command_begin(1, 1003, 0x28, 0);
+	CHECK(!is_kept(1003));
+	CHECK_EQ(lf_fake_etw_unwanted(), 0);
+	CHECK(!lf_fake_has_printed("unit_added"));
+	lf_trace_nt_stop();
+	finish();
+}
+
+TEST(a_session_that_waits_hears_of_the_first_event)
+{
+	begin();
+	lf_fake_etw_enable(0, 0, 0);
+	lf_trace_nt_start(&registry_path);
+	lf_trace_command_done(1, 2, 3, 4);
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_done), 1);
+	lf_trace_nt_stop();
+	lf_trace_command_done(1, 2, 3, 4); /* EtwWriteTransfer would abort */
+	CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_done), 1);
+	finish();
+}
+
+TEST(prints_go_on_without_a_provider)
+{
+	for (uint32_t spared = 0; spared < 2; spared++) {
+		begin();
+		set_dword("TraceLevel", LF_TRACE_VERBOSE);
+		lf_fake_etw_enable(0, 0, 0);
+		lf_fake_fail(LF_FAKE_ETW, spared, 1);
+		lf_trace_nt_start(&registry_path);
+		CHECK(lf_fake_has_printed("no events for ETW"));
+		lf_trace_command_begin(9, 8, 0x28, 6);
+		CHECK(lf_fake_has_printed("command_begin lun=9"));
+		CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_begin), 0);
+		lf_trace_nt_stop();
+		finish();
+	}
+}
+
+static bool writers_end; /* by atomics */
+
+static void *write_on(void *context)
+{
+	for (uint64_t i = 0; !__atomic_load_n(&writers_end, __ATOMIC_RELAXED); i++) {
+		lf_trace_command_begin(1, i, 0x28, 0);
+		lf_trace_unit_added(1, 2, 3, 4);
+	}
+	return context;
+}
+
+TEST(sessions_come_and_go_while_others_write)
+{
+	pthread_t writers[3];
+
+	begin();
+	lf_trace_nt_start(&registry_path);
+	writers_end = false;
+	for (size_t i = 0; i < lf_count_of(writers); i++)
+		CHECK_EQ(pthread_create(&writers[i], NULL, write_on, NULL), 0);
+	for (uint32_t i = 0; i < 300; i++) {
+		lf_fake_etw_enable((UCHAR)(i % 7), i % 5, 0);
+		if (i % 3 == 0)
+			lf_fake_etw_disable();
+	}
+	__atomic_store_n(&writers_end, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < lf_count_of(writers); i++)
+		pthread_join(writers[i], NULL);
+	uint64_t before = lf_fake_etw_unwanted(); /* who had looked just before it changed */
+	lf_fake_etw_disable();
+	lf_trace_unit_added(1, 2, 3, 4);
+	CHECK_EQ(lf_fake_etw_unwanted(), before);
+	lf_trace_nt_stop();
 	finish();
 }
 

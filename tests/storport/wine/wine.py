@@ -18,13 +18,14 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "control")]
+sys.path[:0] = [HERE] + [os.path.join(ROOT, "tests", folder) for folder in ("control", "lib", "windows")]
 import bad  # noqa: E402
 import data  # noqa: E402
 import images as pictures  # noqa: E402
 import prefix as prefixes  # noqa: E402
 import rows  # noqa: E402
 import stops  # noqa: E402
+import tracing  # noqa: E402
 from place import Place, judge  # noqa: E402
 from prefix import expect  # noqa: E402
 
@@ -117,6 +118,8 @@ CASES = [
     rows.row_06_disconnect_reports_missing_first,
     rows.row_19_close_leaves_nothing_open,
     rows.row_23_trace_prints,
+    tracing.row_23_a_life_in_events,
+    tracing.row_23_a_session_comes_and_goes,
     data.fat_written_by_write_file,
     data.fat_written_by_pass_through,
     data.ntfs_written_by_write_file,

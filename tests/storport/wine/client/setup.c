@@ -77,7 +77,7 @@ static int remove_devices(const char *id)
 /* control 0: start it. */
 static int service(const char *name, DWORD control)
 {
-	DWORD wanted = control ? SERVICE_STOPPED : SERVICE_RUNNING; /* each control that is sent here ends one */
+	DWORD wanted = control == SERVICE_CONTROL_STOP ? SERVICE_STOPPED : SERVICE_RUNNING;
 	SERVICE_STATUS status = {0};
 	SC_HANDLE manager = OpenSCManagerA(NULL, NULL, SC_MANAGER_ALL_ACCESS);
 	SC_HANDLE service = manager ? OpenServiceA(manager, name, SERVICE_ALL_ACCESS) : NULL;
