@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # builds: asan
-"""What the driver writes to ETW, row by row of events.def."""
+"""What the driver writes to ETW, row by row of events.def, and the files for the tools that show it."""
 import hashlib
 import os
 import re
 import subprocess
 import sys
 import uuid
+import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 import etw_decode
-from events import keyword_of, opcode_of, read_events
+from events import by_name, keyword_of, opcode_of, read_events
 from windows_build import BUILD, SOURCE, case, finish
 
+PACKAGING = os.path.join(SOURCE, "packaging", "windows")
 NAMESPACE = bytes.fromhex("482c2db2c39047c887f81a15bfc130fb")
+ALL_KEYWORDS = 0xF
+# As https://learn.microsoft.com/windows-hardware/test/wpt/keyword--in-systemprovider- has them.
+SYSTEM_KEYWORDS = {"ProcessThread", "Loader", "CpuConfig", "DiskIO", "DiskIOInit", "SplitIO", "FileIO", "FileIOInit",
+                   "Filename", "HardFaults", "CSwitch", "ReadyThread", "SampledProfile", "DPC", "Interrupt"}
 
 
 def guid_of(name):
@@ -136,6 +142,82 @@ def broken_problems(data):
             pass
 
 
+def tree_of(name):
+    return xml.etree.ElementTree.parse(os.path.join(PACKAGING, name)).getroot()
+
+
+def profile_problems(root):
+    provider = str(guid_of("Lungfish"))
+    if root.tag != "WindowsPerformanceRecorder" or [child.tag for child in root] != ["Profiles"]:
+        yield "it is no profile"
+    order = [child.tag for child in root[0]]
+    places = ["SystemCollector", "EventCollector", "SystemProvider", "EventProvider", "Profile"]
+    if order != sorted(order, key=places.index):
+        yield "collectors, system providers, event providers, profiles, in this order: %s" % order
+    levels = {}
+    for element in root.iter("EventProvider"):
+        keywords = sum(int(keyword.get("Value"), 0) for keyword in element.iter("Keyword"))
+        levels[element.get("Id").rpartition("_")[2]] = (element.get("Name"), element.get("Level"), keywords)
+    if levels != {"Light": (provider, "4", ALL_KEYWORDS & ~1), "Verbose": (provider, "5", ALL_KEYWORDS)}:
+        yield "providers %s" % levels
+    used = {keyword.get("Value") for part in root.iter("SystemProvider") for keyword in part.iter("Keyword")}
+    for keyword in sorted(used - SYSTEM_KEYWORDS):
+        yield "no system keyword: %s" % keyword
+    if not {"DiskIO", "FileIO", "DPC", "Interrupt"} <= used:
+        yield "the system's own part lacks disk, file, DPC or interrupt"
+    yield from profile_name_problems(root)
+
+
+def profile_name_problems(root):
+    known = {element.get("Id") for element in root[0] if element.tag != "Profile"}
+    for tag in ("SystemCollectorId", "EventCollectorId", "SystemProviderId", "EventProviderId"):
+        for element in root.iter(tag):
+            if element.get("Value") not in known:
+                yield "%s is not there" % element.get("Value")
+    profiles = {element.get("Id"): element for element in root.iter("Profile")}
+    for detail in ("Light", "Verbose"):
+        for mode in ("File", "Memory"):
+            profile = profiles.pop("Lungfish.%s.%s" % (detail, mode), None)
+            if profile is None or (profile.get("Name"), profile.get("DetailLevel"), profile.get("LoggingMode")) != \
+                    ("Lungfish", detail, mode):
+                yield "no profile %s, %s" % (detail, mode)
+            elif profile.find("Collectors") is None and profile.get("Base") != "Lungfish.%s.File" % detail:
+                yield "profile %s, %s has nothing to collect" % (detail, mode)
+    if profiles:
+        yield "more profiles: %s" % sorted(profiles)
+
+
+def region_problems(root, rows, text):
+    """Each begins with a start and ends with a stop, of one provider, matched by fields that both have."""
+    provider, rows = "{%s}" % guid_of("Lungfish"), by_name(rows)
+    ids = {str(row.id): row for row in rows.values()}
+    path = [root.tag, root[0].tag, root[0][0].tag, root[0][0][0].tag]
+    if path != ["InstrumentationManifest", "Instrumentation", "Regions", "RegionRoot"]:
+        yield "nodes: %s" % path
+    guids = [element.get("Guid") for element in root.iter() if element.get("Guid")]
+    if len(set(guids)) != len(guids) or not all(re.fullmatch(r"\{[0-9a-f-]{36}\}", guid) for guid in guids):
+        yield "GUIDs: %s" % guids
+    pairs = set()
+    for region in root.iter("Region"):
+        start, stop = region.find("Start/Event"), region.find("Stop/Event")
+        if {start.get("Provider"), stop.get("Provider")} != {provider} or \
+                {start.get("Version"), stop.get("Version")} != {"0"}:
+            yield "%s is of another provider" % region.get("Name")
+        begin, end = ids[start.get("Id")], ids[stop.get("Id")]
+        pairs.add((begin.name, end.name))
+        for payload in region.findall("Match/Event/Payload"):
+            if payload.get("FieldName") not in set(begin.fields) & set(end.fields):
+                yield "%s: %s is not in both" % (region.get("Name"), payload.get("FieldName"))
+        if region.find("Naming/PayloadBased").get("NameField") not in begin.fields:
+            yield "%s is called after a field that is none" % region.get("Name")
+    if pairs != {("command_begin", "command_done"), ("storport_srb", "storport_srb_done"),
+                 ("storport_reset", "storport_reset_done")}:
+        yield "regions: %s" % pairs
+    for number, name in re.findall(r'Id="(\d+)" Version="0"/> <!-- (\w+) -->', text):
+        if rows[name].id != int(number):
+            yield "%s is not %s" % (name, number)
+
+
 def main():
     rows = read_events()
     data, unwanted = written()
@@ -144,6 +226,11 @@ def main():
     case("windows_etw_every_row_describes_itself", table_problems(rows, parts[1][1]))
     case("windows_etw_sessions_get_what_they_ask_for", selection_problems(rows, parts, unwanted))
     case("windows_etw_a_spoilt_description_is_noticed", broken_problems(data))
+    case("windows_etw_recorder_profile_names_the_provider", profile_problems(tree_of("lungfish.wprp")))
+    with open(os.path.join(PACKAGING, "lungfish.regions.xml")) as file:
+        text = file.read()
+    case("windows_etw_regions_begin_and_end_with_events_of_the_table",
+         region_problems(tree_of("lungfish.regions.xml"), rows, text))
     finish()
 
 
