@@ -129,3 +129,22 @@ int lf_verb_service_run(const struct lf_command_line *line)
 {
 	return lf_verb_service_install(line);
 }
+
+/* ---- Verbs of the driver of Windows ---- */
+
+int lf_verb_driver_install(const struct lf_command_line *line)
+{
+	return lf_report(line, NULL,
+		"not supported here: the driver is one of Windows, on Linux there is lungfishd",
+		LF_EXIT_UNSUPPORTED);
+}
+
+int lf_verb_driver_remove(const struct lf_command_line *line)
+{
+	return lf_verb_driver_install(line);
+}
+
+int lf_verb_driver_status(const struct lf_command_line *line)
+{
+	return lf_verb_driver_install(line);
+}

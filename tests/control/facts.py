@@ -279,7 +279,8 @@ def bash_completes_what_is_due(scratch):
         assert complete(daemon, "run", "disk.img", "--", "cat", "di", cwd=here) == ["disk.img"]
         # Every option that a verb knows is offered, and no other.
         for verb in complete(daemon, ""):
-            for sub in complete(daemon, verb, "") if verb in ("session", "reserve", "service", "completion") else [None]:
+            grouped = ("session", "reserve", "service", "driver", "completion")
+            for sub in complete(daemon, verb, "") if verb in grouped else [None]:
                 words = [verb] + ([sub] if sub else [])
                 text = harness.run("help", *words).out
                 wanted = sorted({word.rstrip(",") for word in text.split() if word.startswith("--") and len(word) > 2 and

@@ -3,7 +3,8 @@
  * setup.c: setup install INF ID: makes a root-enumerated device with that hardware ID and gives it the driver
  * of the setup information file; remove ID: takes it away, as Device Manager would; stop SERVICE: unloads the
  * driver; start SERVICE; control SERVICE CODE: sends it a control, and waits until it has stopped or runs;
- * stay SECONDS: Wine ends drivers and all when no program runs.
+ * stay SECONDS: Wine ends drivers and all when no program runs; plain COMMAND...: runs it as somebody who is no
+ * administrator.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,33 @@ static int service(const char *name, DWORD control)
 	return status.dwCurrentState == wanted ? 0 : 1;
 }
 
+/* As an administrator's program is without elevation: the group counts only where it denies. */
+static int run_plain(int argc, char **argv)
+{
+	SID_IDENTIFIER_AUTHORITY authority = SECURITY_NT_AUTHORITY;
+	STARTUPINFOA start = {.cb = sizeof(start)};
+	PROCESS_INFORMATION process;
+	SID_AND_ATTRIBUTES group = {0};
+	char command[4096] = "";
+	HANDLE own, plain;
+	DWORD code = 1;
+	for (int i = 0; i < argc; i++) {
+		if (strlen(command) + strlen(argv[i]) + 4 > sizeof(command))
+			return fail("a command that long");
+		snprintf(command + strlen(command), sizeof(command) - strlen(command), "\"%s\" ", argv[i]);
+	}
+	if (!AllocateAndInitializeSid(&authority, 2, SECURITY_BUILTIN_DOMAIN_RID, DOMAIN_ALIAS_RID_ADMINS, 0,
+		    0, 0, 0, 0, 0, &group.Sid) ||
+		!OpenProcessToken(GetCurrentProcess(), TOKEN_ALL_ACCESS, &own) ||
+		!CreateRestrictedToken(own, 0, 1, &group, 0, NULL, 0, NULL, &plain))
+		return fail("CreateRestrictedToken");
+	if (!CreateProcessAsUserA(plain, NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &process))
+		return fail("CreateProcessAsUser");
+	WaitForSingleObject(process.hProcess, INFINITE);
+	GetExitCodeProcess(process.hProcess, &code);
+	return (int)code;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "install"))
@@ -116,7 +144,9 @@ int main(int argc, char **argv)
 		Sleep((DWORD)atoi(argv[2]) * 1000);
 		return 0;
 	}
+	if (argc > 2 && !strcmp(argv[1], "plain"))
+		return run_plain(argc - 2, argv + 2);
 	printf("usage: setup install INF ID | setup remove ID | setup stop|start SERVICE | setup control "
-	       "SERVICE CODE | setup stay SECONDS\n");
+	       "SERVICE CODE | setup stay SECONDS | setup plain COMMAND...\n");
 	return 2;
 }
