@@ -250,10 +250,9 @@ static void about(struct lf_gui *gui)
 	lf_gui_ask(gui,
 		LF_GUI_TITLE L" " WIDE(
 			LF_RELEASE) L"\n\nConnects image files to Windows as disks and CD/DVD drives.\n\n"
-				    L"Ctrl+O  connect an image; or drop image files on the window\n"
-				    L"Ins  insert an image into a drive\n"
-				    L"Ctrl+E  eject it\n"
-				    L"Del  disconnect;  Shift+Del  without asking who uses it\n"
+				    L"Ctrl+O  connect an image; or drop files here\n"
+				    L"Ins  insert an image into a drive;  Ctrl+E  eject it\n"
+				    L"Del  disconnect;  Shift+Del  by force\n"
 				    L"Alt+Enter  properties;  F5  look again\n"
 				    L"Ctrl+A  choose all;  Ctrl+C  copy the chosen rows\n"
 				    L"Shift+F10  what can be done with what is chosen\n\n"

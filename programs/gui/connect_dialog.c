@@ -88,7 +88,7 @@ static void begin(HWND dialog, struct asking *asking)
 		SendDlgItemMessageW(dialog, LF_ID_BLOCK_SIZE, CB_ADDSTRING, 0, (LPARAM)block_size_names[i]);
 	SendDlgItemMessageW(dialog, LF_ID_BLOCK_SIZE, CB_SETCURSEL, 0, 0);
 	set_type(dialog, false);
-	lf_theme_apply(dialog);
+	lf_gui_dialog_begin(dialog);
 }
 
 static void refuse(HWND dialog, int id, const wchar_t *why)

@@ -87,10 +87,31 @@ static inline int lf_gui_scale(UINT dpi, int size)
 /* ---- The window: window.c ---- */
 
 /* NULL: a message has said why. socket: as --socket of the command; NULL: none. */
-struct lf_gui *lf_gui_open(HINSTANCE instance, const char *socket, int show);
-void lf_gui_close(struct lf_gui *gui); /* when the window is gone */
+struct lf_gui *lf_gui_window_open(HINSTANCE instance, const char *socket, int show);
+void lf_gui_window_close(struct lf_gui *gui); /* when the window is gone */
+
+/* ---- Its parts: layout.c ---- */
+
+bool lf_gui_create_parts(struct lf_gui *gui, const struct lf_gui_settings *settings);
+void lf_gui_lay_parts(struct lf_gui *gui);
+/* Fonts and sizes, at first and when the window comes to another screen. */
+void lf_gui_set_dpi(struct lf_gui *gui, UINT dpi);
+/* Where it was the last time; shows it, as show says. */
+void lf_gui_place(struct lf_gui *gui, const struct lf_gui_settings *settings, int show);
+
+/* ---- What it says besides its rows: show.c ---- */
+
 void lf_gui_show_going(struct lf_gui *gui);
+void lf_gui_show_hint(struct lf_gui *gui);
 void lf_gui_show_choice(struct lf_gui *gui); /* buttons and menus, by what is chosen */
+
+/* menu.c: the menus' colours, as the theme is by now. */
+void lf_gui_menu_theme(const struct lf_gui *gui);
+/* After Windows has painted the frame. */
+void lf_gui_menu_paint_bar(const struct lf_gui *gui);
+/* True: it was the menus', and result is due. */
+bool lf_gui_menu_message(
+	const struct lf_gui *gui, UINT message, WPARAM wparam, LPARAM lparam, LRESULT *result);
 
 /* ---- The list: list.c, cells.c ---- */
 
@@ -132,6 +153,9 @@ void lf_gui_tell(struct lf_gui *gui);
 int lf_gui_ask(struct lf_gui *gui, const wchar_t *text, UINT kind);
 
 /* ---- Dialogs ---- */
+
+/* dialog.c: over its owner, in its colours. */
+void lf_gui_dialog_begin(HWND dialog);
 
 /* connect_dialog.c. False: not now. */
 bool lf_gui_ask_connect(struct lf_gui *gui, struct lf_gui_action *action);

@@ -70,7 +70,7 @@ static int run(struct lf_gui *gui)
 		TranslateMessage(&message);
 		DispatchMessageW(&message);
 	}
-	lf_gui_close(gui);
+	lf_gui_window_close(gui);
 	return (int)message.wParam;
 }
 
@@ -83,7 +83,7 @@ static int open_window(HINSTANCE instance, const struct arguments *arguments, in
 		tell_usage(L"This is no device: ", arguments->socket);
 		return LF_EXIT_USAGE;
 	}
-	gui = lf_gui_open(instance, arguments->socket ? socket : NULL, show);
+	gui = lf_gui_window_open(instance, arguments->socket ? socket : NULL, show);
 	if (!gui)
 		return LF_EXIT_FAILED;
 	lf_gui_connect_images(gui, arguments->images, arguments->image_count);

@@ -85,7 +85,7 @@ static void begin(HWND dialog, const struct lf_gui_result *result)
 	_snwprintf_s(title, LF_GUI_TEXT_ROOM, _TRUNCATE, L"Properties of %ls", id);
 	SetWindowTextW(dialog, title);
 	fill(GetDlgItem(dialog, LF_ID_ROWS), result);
-	lf_theme_apply(dialog);
+	lf_gui_dialog_begin(dialog);
 	lay_out(dialog);
 }
 

@@ -48,6 +48,7 @@ bool lf_theme_refresh(void)
 	theme.back = theme.dark ? RGB(25, 25, 25) : GetSysColor(COLOR_WINDOW);
 	theme.face = theme.dark ? RGB(43, 43, 43) : GetSysColor(COLOR_3DFACE);
 	theme.hot = theme.dark ? RGB(65, 65, 65) : GetSysColor(COLOR_HIGHLIGHT);
+	theme.chosen = theme.dark ? RGB(0, 84, 153) : GetSysColor(COLOR_HIGHLIGHT);
 	theme.line = theme.dark ? RGB(90, 90, 90) : GetSysColor(COLOR_3DSHADOW);
 	if (theme.back_brush && theme.dark == before.dark && theme.text == before.text &&
 		theme.back == before.back && theme.face == before.face)
@@ -305,10 +306,27 @@ static LRESULT draw_tool(const NMTBCUSTOMDRAW *draw)
 	if (draw->nmcd.dwDrawStage != CDDS_ITEMPREPAINT)
 		return CDRF_DODEFAULT;
 	SendMessageW(toolbar, TB_GETBUTTONINFOW, draw->nmcd.dwItemSpec, (LPARAM)&info);
+	SelectObject(draw->nmcd.hdc, (HFONT)SendMessageW(toolbar, WM_GETFONT, 0, 0));
 	fill(draw->nmcd.hdc, &draw->nmcd.rc, state & (CDIS_HOT | CDIS_SELECTED) ? theme.hot : theme.face);
 	draw_text(draw->nmcd.hdc, text, draw->nmcd.rc, state & CDIS_DISABLED ? theme.weak_text : theme.text,
 		DT_CENTER | DT_NOPREFIX);
 	return CDRF_SKIPDEFAULT;
+}
+
+/* Rows that are chosen: Windows would draw them as in the light. */
+static LRESULT draw_row(NMLVCUSTOMDRAW *draw)
+{
+	HWND list = draw->nmcd.hdr.hwndFrom;
+
+	if (draw->nmcd.dwDrawStage == CDDS_PREPAINT)
+		return CDRF_NOTIFYITEMDRAW;
+	if (draw->nmcd.dwDrawStage == CDDS_ITEMPREPAINT &&
+		ListView_GetItemState(list, (int)draw->nmcd.dwItemSpec, LVIS_SELECTED)) {
+		draw->nmcd.uItemState &= ~(UINT)CDIS_SELECTED;
+		draw->clrText = theme.text;
+		draw->clrTextBk = GetFocus() == list ? theme.chosen : theme.hot;
+	}
+	return CDRF_DODEFAULT;
 }
 
 /* ---- Windows and dialogs ---- */
@@ -351,7 +369,7 @@ void lf_theme_apply(HWND window)
 	RedrawWindow(window, NULL, NULL, RDW_INVALIDATE | RDW_ERASE | RDW_FRAME | RDW_ALLCHILDREN);
 }
 
-static bool notify(const NMHDR *header, LRESULT *result)
+static bool notify(NMHDR *header, LRESULT *result)
 {
 	wchar_t name[32];
 
@@ -362,6 +380,8 @@ static bool notify(const NMHDR *header, LRESULT *result)
 		*result = draw_button((const NMCUSTOMDRAW *)header);
 	else if (_wcsicmp(name, TOOLBARCLASSNAMEW) == 0)
 		*result = draw_tool((const NMTBCUSTOMDRAW *)header);
+	else if (_wcsicmp(name, WC_LISTVIEWW) == 0)
+		*result = draw_row((NMLVCUSTOMDRAW *)header);
 	else
 		return false;
 	return true;
@@ -376,7 +396,7 @@ bool lf_theme_message(HWND window, UINT message, WPARAM wparam, LPARAM lparam, L
 		return false;
 	switch (message) {
 	case WM_NOTIFY:
-		return notify((const NMHDR *)lparam, result);
+		return notify((NMHDR *)lparam, result);
 	case WM_ERASEBKGND:
 		GetClientRect(window, &area);
 		fill(dc, &area, theme.face);

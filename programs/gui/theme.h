@@ -10,7 +10,7 @@
 
 struct lf_theme {
 	bool dark; /* else all colours are those of Windows, and controls draw themselves */
-	COLORREF text, weak_text, back, face, hot, line;
+	COLORREF text, weak_text, back, face, hot, chosen, line;
 	HBRUSH back_brush, face_brush;
 };
 
