@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # package.sh [OUT.zip]: makes the package for Windows: built, signed, one zip. package.sh --help says more.
-set -eu
+set -eu -o pipefail
 export LC_ALL=C.UTF-8
 here=$(dirname "$(readlink -f "$0")")
 root=$(dirname "$(dirname "$here")")
@@ -106,7 +106,7 @@ sign()
 	mv "$scratch/signed" "$made/$1"
 }
 
-"$here/build.sh" --compiler clang --build "$build" "$scratch/built"
+"$here/build.sh" --compiler clang --build "$build" "$scratch/built" | sed '/^Made in /d'
 [[ -n $certificate ]] || make_certificate
 
 echo "Signing with $(openssl x509 -in "$certificate" -noout -subject)"
