@@ -18,9 +18,10 @@ OUT = os.path.join(BUILD, "out")
 TMPDIR = os.environ.get("TMPDIR", "/tmp")
 FRAME_BYTES, PUSHED = 1024, 8  # and no more registers than there are to save
 DRIVER, APPLICATION = (3, 7), (1, 0)  # VFT_DRV and VFT2_DRV_SYSTEM, VFT_APP
-PROGRAMS = ["lungfish.exe"]
-SYSTEM_MODULES = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll", "user32.dll",
-                  "wtsapi32.dll"}
+CONSOLE = {"advapi32.dll", "cfgmgr32.dll", "kernel32.dll", "msvcrt.dll", "setupapi.dll", "shell32.dll", "user32.dll",
+           "wtsapi32.dll"}
+WINDOW = {"comctl32.dll", "comdlg32.dll", "dwmapi.dll", "gdi32.dll", "ole32.dll", "shlwapi.dll", "uxtheme.dll"}
+PROGRAMS = {"lungfish.exe": (3, CONSOLE), "lungfish-gui.exe": (2, CONSOLE | WINDOW)}  # subsystem, modules of Windows
 
 
 def frame_problems(image):
@@ -81,23 +82,23 @@ def reproduction_problems():
         yield "it does not build: %s" % done.stdout.decode(errors="replace")[-3000:]
         return
     names = sorted(os.listdir(again))
-    wanted = ["lungfish.exe", "lungfish.inf"] + ["lungfish.pdb"] * (COMPILER == "clang") + ["lungfish.sys"]
-    if names != wanted:
+    wanted = ["lungfish.inf", "lungfish.sys", *PROGRAMS] + ["lungfish.pdb"] * (COMPILER == "clang")
+    if names != sorted(wanted):
         yield "build.sh leaves %s" % names
-    for name in ("lungfish.sys", "lungfish.exe"):
+    for name in ("lungfish.sys", *PROGRAMS):
         if bytes_of(os.path.join(OUT, name)) != bytes_of(os.path.join(again, name)):
             yield "%s has other bytes when it is built elsewhere" % name
     if Image(os.path.join(again, "lungfish.sys")).timestamp:
         yield "the image says when it was linked"
 
 
-def command_problems():
-    command = Image(os.path.join(OUT, "lungfish.exe"))
-    if command.subsystem != 3:
-        yield "lungfish.exe is no console program: subsystem %d" % command.subsystem
-    for module in sorted(set(command.imports()) - SYSTEM_MODULES):
-        yield "lungfish.exe wants %s, which Windows does not have" % module
-    yield from flag_problems(command)
+def program_problems(name, subsystem, modules):
+    program = Image(os.path.join(OUT, name))
+    if program.subsystem != subsystem:
+        yield "%s: subsystem %d, not %d" % (name, program.subsystem, subsystem)
+    for module in sorted(set(program.imports()) - modules):
+        yield "%s wants %s, which Windows does not have" % (name, module)
+    yield from flag_problems(program)
 
 
 def version_problems(name, kind):
@@ -129,10 +130,11 @@ def main():
     else:
         case("windows_image_has_its_pdb", pdb_problems(image))
     case("windows_image_is_the_same_elsewhere", reproduction_problems())
-    case("windows_command_needs_nothing_else", command_problems())
     case("windows_driver_says_its_version", version_problems("lungfish.sys", DRIVER))
-    for name in PROGRAMS:
-        case("windows_%s_says_its_version" % name.split(".")[0].replace("-", "_"), version_problems(name, APPLICATION))
+    for name, wanted in PROGRAMS.items():
+        title = "windows_" + name.split(".")[0].replace("-", "_")
+        case(title + "_needs_nothing_else", program_problems(name, *wanted))
+        case(title + "_says_its_version", version_problems(name, APPLICATION))
     finish()
 
 

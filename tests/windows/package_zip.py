@@ -16,8 +16,8 @@ from windows_build import BUILD, SOURCE, case, finish
 from windows_package import HERE, TMPDIR, Package, read, release, run
 
 OUT = os.path.join(BUILD, "out")
-MUST = {"lungfish.sys", "lungfish.inf", "lungfish.cat", "lungfish.exe", "lungfish.pdb", "lungfish-test.cer", "LICENSE",
-        "README.txt"}
+MUST = {"lungfish.sys", "lungfish.inf", "lungfish.cat", "lungfish.exe", "lungfish-gui.exe", "lungfish.pdb", "lungfish-test.cer",
+        "LICENSE", "README.txt"}
 
 
 def listed():
