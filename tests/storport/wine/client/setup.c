@@ -3,8 +3,8 @@
  * setup.c: setup install INF ID: makes a root-enumerated device with that hardware ID and gives it the driver
  * of the setup information file; remove ID: takes it away, as Device Manager would; stop SERVICE: unloads the
  * driver; start SERVICE; control SERVICE CODE: sends it a control, and waits until it has stopped or runs;
- * stay SECONDS: Wine ends drivers and all when no program runs; plain COMMAND...: runs it as somebody who is no
- * administrator.
+ * stay SECONDS: Wine ends drivers and all when no program runs; plain COMMAND...: runs it as somebody who is
+ * no administrator.
  */
 #include <stdio.h>
 #include <stdlib.h>
