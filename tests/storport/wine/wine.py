@@ -33,7 +33,7 @@ WHOLE_S = 570  # before the runner loses patience, which would not say what was 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 
 
-def wine_comes_up(place):
+def make(place):
     """All at once, for it takes a while."""
     place.take(os.path.join(BUILD, "out"))
     problems = []
@@ -55,6 +55,10 @@ def wine_comes_up(place):
     for thread in threads:
         thread.join()
     expect(not problems, "\n".join(problems))
+
+
+def wine_comes_up(place):
+    make(place)
     place.wine.bring()
 
 

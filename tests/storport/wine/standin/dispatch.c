@@ -8,6 +8,7 @@
 #define IOCTL_OF_SERVICE     0x0004d038 /* IOCTL_MINIPORT_PROCESS_SERVICE_IRP */
 #define IOCTL_OF_PASS        0x0004d004 /* IOCTL_SCSI_PASS_THROUGH */
 #define IOCTL_OF_PASS_DIRECT 0x0004d014
+#define IOCTL_OF_ADDRESS     0x00041018 /* IOCTL_SCSI_GET_ADDRESS */
 
 NTSTATUS standin_finish(IRP *irp, NTSTATUS status, ULONG_PTR information)
 {
@@ -129,6 +130,20 @@ static NTSTATUS service(struct standin_adapter *adapter, IRP *irp)
 	return STATUS_PENDING;
 }
 
+/* Where a disk is, and what it is called: SCSI_ADDRESS, STORAGE_DEVICE_NUMBER. */
+static NTSTATUS describe(const struct standin_unit *unit, IRP *irp)
+{
+	const IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+	bool address = stack->Parameters.DeviceIoControl.IoControlCode == IOCTL_OF_ADDRESS;
+	UCHAR where[8] = {8, 0, 0, 0, STANDIN_SCSI_FIRST, 0, unit->target, unit->lun};
+	ULONG number[3] = {unit->type == 5 ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK, (ULONG)unit->number, 0};
+	ULONG size = address ? sizeof(where) : sizeof(number);
+	if (stack->Parameters.DeviceIoControl.OutputBufferLength < size)
+		return standin_finish(irp, STATUS_BUFFER_TOO_SMALL, 0);
+	memcpy(irp->AssociatedIrp.SystemBuffer, address ? (void *)where : (void *)number, size);
+	return standin_finish(irp, STATUS_SUCCESS, size);
+}
+
 static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
 {
 	struct standin_extension *extension = device->DeviceExtension;
@@ -138,6 +153,8 @@ static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
 	if (code == IOCTL_OF_PASS || code == IOCTL_OF_PASS_DIRECT)
 		return standin_pass_through(
 			extension->adapter, extension->unit, irp, code == IOCTL_OF_PASS_DIRECT);
+	if (extension->kind == STANDIN_UNIT && (code == IOCTL_OF_ADDRESS || code == IOCTL_OF_NUMBER))
+		return describe(extension->unit, irp);
 	if (extension->kind == STANDIN_UNIT)
 		return standin_finish(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
 	if (code == IOCTL_OF_SERVICE)

@@ -6,7 +6,6 @@
 #include "tests/storport/wine/standin/standin.h"
 
 #define SERVERS          4
-#define IOCTL_OF_NUMBER  0x002d1080 /* IOCTL_STORAGE_GET_DEVICE_NUMBER */
 #define IOCTL_OF_EXTENTS 0x00560000 /* IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS */
 #define NO_DISK          0xffffffff
 

@@ -13,7 +13,8 @@
 #include "tests/storport/host/port.h"
 #include "tests/storport/wine/standin/ntdll.h"
 
-#define STANDIN_DIRQL 12 /* above DISPATCH_LEVEL: an interrupt's */
+#define STANDIN_DIRQL   12         /* above DISPATCH_LEVEL: an interrupt's */
+#define IOCTL_OF_NUMBER 0x002d1080 /* IOCTL_STORAGE_GET_DEVICE_NUMBER */
 
 /* ---- log.c: C:\standin.log; a line that begins with "not ok" fails the test ---- */
 
