@@ -2,6 +2,7 @@
 /* os_nt.c: what the command does in its own way on Windows. */
 #include "programs/kept_nt.h"
 #include "programs/os.h"
+#include "programs/service_nt.h"
 
 #include <fcntl.h>
 #include <io.h>
@@ -115,8 +116,14 @@ int lf_os_keep(const struct lf_command_line *line, const struct lf_control_conne
 {
 	struct lf_kept kept = {.connect = *request};
 
+	int status;
+
 	lf_control_set_text(&kept.connect.name, device->id.bytes);
-	return lf_kept_add(line, &kept);
+	status = lf_kept_add(line, &kept);
+	if (status == LF_EXIT_DONE && !lf_service_is_installed())
+		lf_warn(line, device->id.bytes, "it is kept, but nothing connects it again",
+			"the service is missing: lungfish service install");
+	return status;
 }
 
 int lf_os_forget(const struct lf_command_line *line, const struct lf_control_device *device)

@@ -7,7 +7,6 @@
  * of events, and wake.
  */
 #include "programs/service_nt.h"
-#include "control/interface_nt.h"
 #include "control/path.h"
 #include "control/user_nt.h"
 #include "programs/kept_nt.h"
@@ -15,7 +14,6 @@
 
 #include <string.h>
 #include <windows.h>
-#include <dbt.h>
 #include <wtsapi32.h>
 
 enum {
@@ -286,67 +284,29 @@ static void wake_up(struct service *service)
 
 /* ---- Events ---- */
 
-static const GUID adapter_kind = LF_INTERFACE_GUID;
-/* GUID_DEVINTERFACE_VOLUME */
-static const GUID volume_kind = {
-	0x53f5630d, 0xb6bf, 0x11d0, {0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}};
-
-static LRESULT CALLBACK on_message(HWND window, UINT message, WPARAM what, LPARAM data)
+static void on_device(void *context, bool adapter)
 {
-	const DEV_BROADCAST_DEVICEINTERFACE_W *came = (const DEV_BROADCAST_DEVICEINTERFACE_W *)data;
-
-	if (message != WM_DEVICECHANGE)
-		return DefWindowProcW(window, message, what, data);
-	if (what != DBT_DEVICEARRIVAL || !came || came->dbcc_devicetype != DBT_DEVTYP_DEVICEINTERFACE)
-		return TRUE;
-	raise_event(&the_service,
-		memcmp(&came->dbcc_classguid, &adapter_kind, sizeof(adapter_kind)) == 0 ? ADAPTER : VOLUME);
-	return TRUE;
-}
-
-static HDEVNOTIFY watch(HWND window, const GUID *kind)
-{
-	DEV_BROADCAST_DEVICEINTERFACE_W filter = {.dbcc_size = sizeof(filter),
-		.dbcc_devicetype = DBT_DEVTYP_DEVICEINTERFACE,
-		.dbcc_classguid = *kind};
-
-	return window ? RegisterDeviceNotificationW(window, &filter, DEVICE_NOTIFY_WINDOW_HANDLE) : NULL;
-}
-
-/* A window that only gets messages: of a service and in a console alike. */
-static HWND make_window(void)
-{
-	WNDCLASSW kind = {.lpfnWndProc = on_message,
-		.hInstance = GetModuleHandleW(NULL),
-		.lpszClassName = LF_SERVICE_NAME};
-
-	RegisterClassW(&kind);
-	return CreateWindowExW(
-		0, LF_SERVICE_NAME, L"", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, GetModuleHandleW(NULL), NULL);
+	raise_event(context, adapter ? ADAPTER : VOLUME);
 }
 
 static void wait_for_events(struct service *service)
 {
 	uint32_t wait = lf_plan_wait_ms(&service->plan, now_ms());
-	MSG message;
 
 	if (service->asleep_until_ms != 0)
 		wait = AWAKE_MS;
-	if (service->blind && wait > HEARTBEAT_MS)
-		wait = HEARTBEAT_MS;
-	if (MsgWaitForMultipleObjectsEx(1, &service->wake, wait, QS_ALLINPUT, MWMO_INPUTAVAILABLE) ==
-			WAIT_TIMEOUT &&
-		service->blind)
+	if (service->blind)
+		wait = lf_min(wait, (uint32_t)HEARTBEAT_MS);
+	if (WaitForSingleObject(service->wake, wait) == WAIT_TIMEOUT && service->blind)
 		lf_plan_event(&service->plan, LF_PLAN_VOLUME, now_ms());
-	while (PeekMessageW(&message, NULL, 0, 0, PM_REMOVE))
-		DispatchMessageW(&message);
 }
 
 static void take_events(struct service *service)
 {
 	LONG events = InterlockedAnd(&service->events, ENDS);
 
-	if (events & SUSPEND)
+	/* Unless it has slept meanwhile. */
+	if ((events & SUSPEND) && !(events & RESUMED))
 		fall_asleep(service);
 	if ((events & RESUMED) || (service->asleep_until_ms != 0 && now_ms() >= service->asleep_until_ms))
 		wake_up(service);
@@ -358,22 +318,16 @@ static void take_events(struct service *service)
 
 static void serve(struct service *service)
 {
-	HWND window = make_window();
-	HDEVNOTIFY adapters = watch(window, &adapter_kind), volumes = watch(window, &volume_kind);
+	struct lf_service_watch watch = {.came = on_device, .context = service};
 
-	service->blind = !adapters || !volumes;
+	service->blind = !lf_service_watch_start(&watch);
 	while (!has_come(service, ENDS)) {
 		take_events(service);
 		if (service->asleep_until_ms == 0)
 			pass(service);
 		wait_for_events(service);
 	}
-	if (adapters)
-		UnregisterDeviceNotification(adapters);
-	if (volumes)
-		UnregisterDeviceNotification(volumes);
-	if (window)
-		DestroyWindow(window);
+	lf_service_watch_stop(&watch);
 	if (has_come(service, SHUTDOWN)) {
 		say(service, LF_SERVICE_INFO, "disconnects every device before the machine goes down");
 		disconnect(service, NULL, 0);

@@ -24,4 +24,20 @@ enum lf_service_level { LF_SERVICE_INFO, LF_SERVICE_WARNING, LF_SERVICE_ERROR };
 /* Opens and closes itself: what comes is rare. console: to stderr as well. */
 void lf_service_log(enum lf_service_level level, bool console, const char *text);
 
+/* Tells of what comes, in a thread of its own. The caller fills in the first two. */
+struct lf_service_watch {
+	void (*came)(void *context, bool adapter); /* or a volume */
+	void *context;
+	void *thread, *ready;
+	uint32_t thread_id;
+	bool sees;
+};
+
+/* False: nobody tells; to be stopped all the same. */
+bool lf_service_watch_start(struct lf_service_watch *watch);
+void lf_service_watch_stop(struct lf_service_watch *watch);
+
+/* On this machine, running or not; false: or it cannot be asked. */
+bool lf_service_is_installed(void);
+
 #endif

@@ -75,6 +75,14 @@ static void find_service(struct facts *facts)
 		CloseServiceHandle(manager);
 }
 
+bool lf_service_is_installed(void)
+{
+	struct facts facts;
+
+	find_service(&facts);
+	return facts.installed;
+}
+
 /* ---- What is kept ---- */
 
 static void hear_nothing(void *context, const char *object, const char *message, int status)

@@ -65,6 +65,11 @@ def wait_connected(place, *names, seconds=SOON_S):
         time.sleep(0.2)
 
 
+def wine_comes_up(place):
+    proving.wine_comes_up(place)
+    rows.install(place)
+
+
 # ---- Records ----
 
 def persist_writes_what_it_takes(place):
@@ -73,6 +78,9 @@ def persist_writes_what_it_takes(place):
                   "--vendor", "ACME", "--product", "Roof", "--rotation", "7200", "--write-cache", "off",
                   prefixes.dos_path(place.disk), "disk")
     expect(out.strip() == "disk", out)
+    err = place.wine.lungfish("connect", "--persist", prefixes.dos_path(place.images.blank("warned.img")))[2]
+    expect("warned: warning: it is kept, but nothing connects it again" in err, err)
+    command(place, "disconnect", "warned")
     place.wine.connect(place.images.blank("other.img"), "other")
     key = KEPT + "\\disk"
     found = {name: rows.query(place.wine, key, name) for name in
@@ -145,6 +153,21 @@ def damaged_records_are_passed_over(place):
     expect(all(": lungfish service forget takes it away" in text for text in damaged.values()), damaged)
     _, _, err = place.wine.lungfish("service", "status")
     expect(len(re.findall(r"^lungfish: service status: \w+: warning: ", err, re.M)) == len(damaged), err)
+
+
+def their_number_has_a_limit(place):
+    """What is one too many is connected, named, and not kept."""
+    text = "Windows Registry Editor Version 5.00\r\n\r\n" + "".join(
+        "[HKEY_LOCAL_MACHINE\\Software\\Lungfish\\Connections\\full-%d]\r\n\r\n" % number for number in range(256))
+    code, out = place.wine.wine("reg", "import", prefixes.dos_path(place.wine.file(text.encode("utf-16"))))
+    expect(code == 0, out)
+    code, out, err = place.wine.lungfish("connect", "--persist", prefixes.dos_path(place.images.blank("many.img")))
+    expect((code, out.strip()) == (1, "many") and "connected, but not kept: too many are kept" in err, (code, out, err))
+    expect(listed(place)["many"]["kept"] is False and not has_key(place, KEPT + "\\many"), listed(place))
+    command(place, "disconnect", "many")
+    code, out = place.wine.wine("reg", "delete", KEPT, "/f")
+    expect(code == 0, out)
+    command(place, "disconnect", "--all")
 
 
 # ---- The service ----
@@ -266,7 +289,7 @@ def in_a_console_it_says_what_it_does(place):
 
 
 CASES = [persist_writes_what_it_takes, disconnect_takes_the_record_away, an_image_is_kept_once,
-         a_drive_is_kept_with_what_is_in_it, damaged_records_are_passed_over,
+         their_number_has_a_limit, a_drive_is_kept_with_what_is_in_it, damaged_records_are_passed_over,
          an_account_has_its_password_from_standard_input, install_starts_it,
          it_connects_again_when_the_adapter_comes, it_connects_an_image_that_comes_later,
          it_connects_again_after_a_restart, stop_leaves_the_disks,
@@ -294,15 +317,12 @@ def run(case, place):
 def main():
     missing = prefixes.missing_tools()
     if missing:
-        for case in CASES:
+        for case in [wine_comes_up, *CASES]:
             print("skip service_%s: not installed: %s" % (case.__name__, " ".join(missing)))
         return 0
     place = proving.Place(tempfile.mkdtemp(prefix="service", dir=os.environ.get("TMPDIR", "/tmp")))
     try:
-        place.take(os.path.join(proving.BUILD, "out"))
-        proving.make(place)
-        rows.install(place)
-        return 1 if [case for case in CASES if run(case, place)] else 0
+        return 1 if run(wine_comes_up, place) or [case for case in CASES if run(case, place)] else 0
     finally:
         place.wine.close()
 
