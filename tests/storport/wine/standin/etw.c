@@ -73,8 +73,6 @@ static NTSTATUS NTAPI provider_register(
 	LONG level = standin_switch(SWITCH_ETW);
 
 	standin_passive("EtwRegister");
-	if (standin_memory_is_short())
-		return STATUS_NO_MEMORY;
 	if (is_registered)
 		standin_fail("EtwRegister for the second time");
 	if (!stream)
