@@ -236,6 +236,7 @@ void lf_etw_start(lf_etw_changed *new_changed)
 	}
 	if (!set_traits()) {
 		lf_etw_stop();
+		changed(0);
 		lf_log(LF_LOG_WARNING, "no events for ETW: the provider takes no name");
 	}
 }

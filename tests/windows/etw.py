@@ -221,7 +221,12 @@ def region_problems(root, rows, text):
 def main():
     rows = read_events()
     data, unwanted = written()
-    parts = sessions_of(etw_decode.decode(data))
+    try:
+        parts = sessions_of(etw_decode.decode(data))
+    except etw_decode.Broken as problem:
+        case("windows_etw_events_are_of_the_published_format", [problem])
+        finish()
+    case("windows_etw_events_are_of_the_published_format", [])
     case("windows_etw_provider_has_the_guid_of_its_name", name_problems(parts[1][1][0]))
     case("windows_etw_every_row_describes_itself", table_problems(rows, parts[1][1]))
     case("windows_etw_sessions_get_what_they_ask_for", selection_problems(rows, parts, unwanted))

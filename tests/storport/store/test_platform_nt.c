@@ -497,14 +497,16 @@ TEST(prints_go_on_without_a_provider)
 {
 	for (uint32_t spared = 0; spared < 2; spared++) {
 		begin();
-		set_dword("TraceLevel", LF_TRACE_VERBOSE);
+		set_dword("TraceLevel", LF_TRACE_INFO);
 		lf_fake_etw_enable(0, 0, 0);
 		lf_fake_fail(LF_FAKE_ETW, spared, 1);
 		lf_trace_nt_start(&registry_path);
 		CHECK(lf_fake_has_printed("no events for ETW"));
-		lf_trace_command_begin(9, 8, 0x28, 6);
-		CHECK(lf_fake_has_printed("command_begin lun=9"));
-		CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_command_begin), 0);
+		lf_trace_unit_added(9, 2, 3, 4);
+		CHECK(lf_fake_has_printed("unit_added target=9"));
+		CHECK_EQ(lf_fake_etw_count(LF_TRACE_ID_unit_added), 0);
+		lf_trace_command_begin(1, 1004, 0x28, 0);
+		CHECK(!is_kept(1004));
 		lf_trace_nt_stop();
 		finish();
 	}
