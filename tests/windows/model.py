@@ -3,8 +3,8 @@
 # builds: windows-gcc
 """The window's model under Wine, with the shipped driver below it: tests/windows/model plays the window.
 
-What Wine does not have is not seen here: it knows no parents of devices, so nobody can veto a disconnect, and no disk
-has a name of Windows'.
+What Wine does not have is not seen here: it knows no parents of devices, so that no disk has a name of Windows', and
+nobody can veto a disconnect but the program itself.
 """
 import json
 import os
@@ -38,17 +38,43 @@ def results(lines):
     return [(int(line.split(" ", 1)[0]), line.split(" ", 1)[1]) for line in lines]
 
 
-def install(place):
+def the_driver_is_installed(place):
     rows.install(place)
+
+
+def sign(place, name):
+    """A file that is not there yet."""
+    return os.path.join(place.scratch, "sign-" + name)
+
+
+def show_one(place, image, name):
+    """What a list shows of it while it is connected, and what the command does."""
+    wine = place.wine
+    disconnect = sign(place, name)
+    running = wine.start(PROGRAM, "connect", dos_path(image), name, dos_path(disconnect))
+    wine.wait_output(running[1], "kept")
+    _, listed, _ = wine.lungfish("list", "--noheadings", "--output", "KEPT", name)
+    open(disconnect, "w").close()
+    code, out = wine.end(*running)
+    lines = out.splitlines()
+    expect(code == 0 and lines[-1] == "done", out)
+    wine.wait_no_devices()
+    return lines[:-1], listed.strip()
 
 
 def a_device_comes_and_goes(place):
     image = place.images.blank("comes \u00e4.img")
-    lines = model(place, "connect", dos_path(image), "comes")
-    expect(lines == ["0 ", "%s 4194304 not kept" % dos_path(image), "0 "], lines)
-    lines = model(place, "connect", dos_path(image), "kept")
-    expect(lines[1].endswith(" kept"), lines)
-    place.wine.wait_no_devices()
+    shown = show_one(place, image, "comes")
+    expect(shown == (["0 ", "%s 4194304 not kept" % dos_path(image), "0 "], "0"), shown)
+
+
+def a_device_is_kept(place):
+    """Until it is disconnected."""
+    image = place.images.blank("kept.img")
+    shown = show_one(place, image, "kept")
+    expect(shown == (["0 ", "%s 4194304 kept" % dos_path(image), "0 "], "1"), shown)
+    code, out, err = place.wine.lungfish("service", "status", "--json")
+    expect("kept.img" not in out, "%d %r %r" % (code, out, err))
 
 
 def errors_come_back_whole(place):
@@ -143,6 +169,14 @@ def force_when_nobody_can_be_asked(place):
     place.wine.wait_no_devices()
 
 
+def a_veto_says_who_and_force_asks_nobody(place):
+    """Wine has nobody who vetoes: the program plays him."""
+    place.wine.connect(place.images.blank("needed.img"), "needed")
+    got = results(model(place, "force", "-", "needed"))
+    expect(got == [(BUSY, "needed: in use: the program or service notes forbids it: close it"), (DONE, "")], got)
+    place.wine.wait_no_devices()
+
+
 def nothing_is_asked_while_nobody_watches(place):
     place.wine.connect(place.images.blank("alone.img"), "alone")
     model(place, "pause", "alone")
@@ -154,16 +188,18 @@ def stopping_in_the_middle_of_actions(place):
     """None of them ends while the file system does not let go; nothing is posted, and the model ends."""
     wine = place.wine
     image = place.images.blank("stuck.img")
-    sign = os.path.join(place.scratch, "sign-stop")
+    go, end = sign(place, "go"), sign(place, "end")
     before = wine.state()
     wine.ctl("set", "hold_opens", 1)
-    running = wine.start(PROGRAM, "stop", dos_path(image), dos_path(sign))
+    running = wine.start(PROGRAM, "stop", dos_path(image), dos_path(go), dos_path(end))
     wine.wait_output(running[1], "waiting")
     wine.wait_state(service=16)
-    open(sign, "w").close()
+    open(go, "w").close()
+    wine.wait_output(running[1], "stopped")
+    wine.wait_state(service=0)  # by the model, not by the end of its program
+    open(end, "w").close()
     code, out = wine.end(*running)
     expect(code == 0 and out.splitlines()[-1] == "done", out)
-    wine.wait_state(service=0)
     wine.ctl("set", "hold_opens", 0)
     wine.wait_state(handles=before["handles"], tokens=before["tokens"])
     wine.wait_no_devices()
@@ -184,16 +220,16 @@ def wait_line(path, pattern, after):
 
 def the_adapter_goes_and_comes_back(place):
     wine = place.wine
-    sign = os.path.join(place.scratch, "sign-watch")
-    watching = wine.start(PROGRAM, "watch", dos_path(sign))
+    end = sign(place, "watch")
+    watching = wine.start(PROGRAM, "watch", dos_path(end))
     seen = wait_line(watching[1], "status 0, 0: $", 0)
     rows.unload(place)
     seen = wait_line(watching[1], "status 6, 0: adapter: no adapter answers there: ", seen)
-    install(place)
+    rows.install(place)
     seen = wait_line(watching[1], "status 0, 0: $", seen)
     wine.connect(place.images.blank("back.img"), "back")
     wait_line(watching[1], "status 0, 1: $", seen)
-    open(sign, "w").close()
+    open(end, "w").close()
     code, out = wine.end(*watching)
     expect(code == 0 and out.splitlines()[-1] == "done", out)
     wine.disconnect("back")
@@ -208,52 +244,36 @@ def nothing_is_left_of_many_models(place):
     place.wine.wait_no_devices()
 
 
-CASES = (
+CASES = [
+    wines.wine_comes_up,
+    the_driver_is_installed,
     a_device_comes_and_goes,
+    a_device_is_kept,
     errors_come_back_whole,
     rates_rise_and_fall,
     properties_are_what_show_knows,
     a_medium_comes_and_goes,
     a_disk_grows,
     force_when_nobody_can_be_asked,
+    a_veto_says_who_and_force_asks_nobody,
     nothing_is_asked_while_nobody_watches,
     stopping_in_the_middle_of_actions,
     the_adapter_goes_and_comes_back,
     nothing_is_left_of_many_models,
-)
-
-
-def run_all(place, names):
-    failed = False
-    for case in (install,) + CASES:
-        if case is not install and names and case.__name__ not in names:
-            continue
-        start = time.monotonic()
-        problem, crashed = wines.run_case(case, place)
-        if problem:
-            print("# " + problem.replace("\n", "\n# "))
-            failed = True
-            place.wine.lungfish("disconnect", "--all", "--force")
-        print("%s gui_model_%s" % ("not ok" if problem else "ok", case.__name__), flush=True)
-        if "LF_TIMES" in os.environ:
-            print("# %.1f s" % (time.monotonic() - start), flush=True)
-        if crashed or place.wine.stuck:
-            print("# the driver crashed, or a program hung: the rest is not run")
-            return True
-    return failed
+]
 
 
 def main():
     missing = prefixes.missing_tools()
     if missing:
         for case in CASES:
-            print("skip gui_model_%s: not installed: %s" % (case.__name__, " ".join(missing)))
+            print("skip %s: not installed: %s" % (case.__name__, " ".join(missing)))
         return 0
     place = Place(tempfile.mkdtemp(prefix="model", dir=os.environ.get("TMPDIR", "/tmp")))
+    footing = CASES[:2]
     try:
-        place.take(os.path.join(wines.BUILD, "out"))
-        wines.make(place)
-        return 1 if run_all(place, sys.argv[1:]) else 0
+        return 1 if wines.run_cases(place, footing + [case for case in CASES[2:] if not sys.argv[1:] or
+                                                      case.__name__ in sys.argv[1:]]) else 0
     finally:
         place.wine.close()
 

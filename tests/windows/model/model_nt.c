@@ -6,7 +6,6 @@
 #include "control/user_nt.h"
 #include "programs/gui/model.h"
 #include "programs/install_nt.h"
-#include "programs/kept_nt.h"
 #include "programs/os.h"
 
 #include <stdlib.h>
@@ -14,20 +13,25 @@
 
 #define PATIENCE_MS 20000 /* for what ought to come soon */
 
-/* ---- In the place of the registry and of Windows' installer: the linker wraps them ---- */
+/* ---- In the place of Windows' installer and of Plug and Play: the linker wraps them ---- */
 
-bool __wrap_lf_kept_has(const struct lf_control_device *device);
 int __wrap_lf_driver_install(const struct lf_command_line *line, const wchar_t *inf);
-
-bool __wrap_lf_kept_has(const struct lf_control_device *device)
-{
-	return strcmp(device->id.bytes, "kept") == 0;
-}
+int __wrap_lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id);
+int __real_lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id);
 
 int __wrap_lf_driver_install(const struct lf_command_line *line, const wchar_t *inf)
 {
 	return lf_report(
 		line, inf ? "another" : "lungfish.inf", "Windows refused it: sign it", LF_EXIT_PERMISSION);
+}
+
+/* Wine has nobody who vetoes. */
+int __wrap_lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id)
+{
+	if (strcmp(id, "needed") == 0)
+		return lf_report(
+			line, id, "in use: the program or service notes forbids it: close it", LF_EXIT_BUSY);
+	return __real_lf_os_release(line, client, id);
 }
 
 /* ---- The window ---- */
@@ -153,9 +157,20 @@ static void act_simply(enum lf_gui_verb verb, const char *id, const char *image)
 	act(&action);
 }
 
+/* Until somebody has made a file of that name. */
+static void wait_sign(const char *name)
+{
+	uint64_t end_ms = GetTickCount64() + PATIENCE_MS;
+
+	while (GetFileAttributesA(name) == INVALID_FILE_ATTRIBUTES) {
+		must(GetTickCount64() < end_ms, "no sign comes");
+		Sleep(10);
+	}
+}
+
 /* ---- Cases ---- */
 
-/* connect IMAGE NAME: what a list shows of it; then it is disconnected. */
+/* connect IMAGE NAME SIGN: what a list shows of it; with the sign it is disconnected. One named kept is. */
 static void connect_case(char **words)
 {
 	struct lf_gui_action action = action_of(LF_GUI_CONNECT, words[1], words[0]);
@@ -163,6 +178,7 @@ static void connect_case(char **words)
 	struct lf_gui_device *device;
 	char image[3 * LF_CONTROL_PATH_CAPACITY];
 
+	action.keep = strcmp(words[1], "kept") == 0;
 	begin(NULL);
 	act(&action);
 	wait_device(words[1], true);
@@ -174,6 +190,8 @@ static void connect_case(char **words)
 		(unsigned long long)(device->device.block_count * device->device.block_size),
 		device->kept ? "kept" : "not kept");
 	lf_gui_snapshot_free(snapshot);
+	fflush(stdout);
+	wait_sign(words[2]);
 	act_simply(LF_GUI_DISCONNECT, words[1], "");
 	wait_device(words[1], false);
 	stop();
@@ -304,12 +322,12 @@ static void resize_case(char **words)
 	stop();
 }
 
-/* force SOCKET NAME: nobody can be asked to let it go; then by force. */
+/* force SOCKET|- NAME: nobody can be asked to let it go, or he does not; then by force. */
 static void force_case(char **words)
 {
 	struct lf_gui_action action = action_of(LF_GUI_DISCONNECT, words[1], "");
 
-	begin(words[0]);
+	begin(strcmp(words[0], "-") == 0 ? NULL : words[0]);
 	act(&action);
 	wait_device(words[1], true);
 	action.force = true;
@@ -356,7 +374,7 @@ static void pause_case(char **words)
 	stop();
 }
 
-/* stop IMAGE: in the middle of as many actions as there may be, none of which ends by itself. */
+/* stop IMAGE SIGN SIGN: in the middle of as many actions as there may be, none of which ends by itself. */
 static void stop_case(char **words)
 {
 	struct lf_gui_action action = action_of(LF_GUI_CONNECT, "", words[0]);
@@ -369,9 +387,11 @@ static void stop_case(char **words)
 	must(!lf_gui_model_begin(model, &action), "one too many begins");
 	printf("waiting\n");
 	fflush(stdout);
-	while (GetFileAttributesA(words[1]) == INVALID_FILE_ATTRIBUTES)
-		Sleep(10);
+	wait_sign(words[1]);
 	lf_gui_model_stop(model);
+	printf("stopped\n");
+	fflush(stdout);
+	wait_sign(words[2]);
 	must(!PeekMessageW(&message, window, LF_GUI_WM_SNAPSHOT, LF_GUI_WM_RESULT, PM_NOREMOVE),
 		"it is posted");
 	DestroyWindow(window);
@@ -433,7 +453,7 @@ static const struct {
 	int words;
 	void (*run)(char **words);
 } cases[] = {
-	{"connect", 2, connect_case},
+	{"connect", 3, connect_case},
 	{"drive", 2, drive_case},
 	{"errors", 1, errors_case},
 	{"force", 2, force_case},
@@ -442,7 +462,7 @@ static const struct {
 	{"properties", 1, properties_case},
 	{"rates", 2, rates_case},
 	{"resize", 1, resize_case},
-	{"stop", 2, stop_case},
+	{"stop", 3, stop_case},
 	{"watch", 1, watch_case},
 };
 
