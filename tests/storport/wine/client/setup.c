@@ -2,7 +2,7 @@
 /*
  * setup.c: setup install INF ID: makes a root-enumerated device with that hardware ID and gives it the driver
  * of the setup information file; remove ID: takes it away, as Device Manager would; stop SERVICE: unloads the
- * driver; start SERVICE; control SERVICE CODE: sends it a control, and waits until it has stopped or runs;
+ * driver; start SERVICE; control SERVICE CODE: sends it a control that ends it, and waits until it has;
  * stay SECONDS: Wine ends drivers and all when no program runs; plain COMMAND...: runs it as somebody who is
  * no administrator.
  */
@@ -78,7 +78,7 @@ static int remove_devices(const char *id)
 /* control 0: start it. */
 static int service(const char *name, DWORD control)
 {
-	DWORD wanted = control == SERVICE_CONTROL_STOP ? SERVICE_STOPPED : SERVICE_RUNNING;
+	DWORD wanted = control ? SERVICE_STOPPED : SERVICE_RUNNING;
 	SERVICE_STATUS status = {0};
 	SC_HANDLE manager = OpenSCManagerA(NULL, NULL, SC_MANAGER_ALL_ACCESS);
 	SC_HANDLE service = manager ? OpenServiceA(manager, name, SERVICE_ALL_ACCESS) : NULL;
