@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <io.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 #include <shellapi.h>
 
@@ -111,6 +112,18 @@ int lf_os_may_keep(const struct lf_command_line *line)
 	return LF_EXIT_DONE;
 }
 
+/* On a drive that is the caller's own: nobody else has it. */
+static bool is_mapped(const char *path)
+{
+	wchar_t root[] = L"?:\\";
+
+	/* \??\X:\ */
+	if (strlen(path) < 7 || path[5] != ':')
+		return false;
+	root[0] = (wchar_t)(unsigned char)path[4];
+	return GetDriveTypeW(root) == DRIVE_REMOTE;
+}
+
 int lf_os_keep(const struct lf_command_line *line, const struct lf_control_connect *request,
 	const struct lf_control_device *device)
 {
@@ -123,6 +136,10 @@ int lf_os_keep(const struct lf_command_line *line, const struct lf_control_conne
 	if (status == LF_EXIT_DONE && !lf_service_is_installed())
 		lf_warn(line, device->id.bytes, "it is kept, but nothing connects it again",
 			"the service is missing: lungfish service install");
+	if (status == LF_EXIT_DONE && is_mapped(request->path.bytes))
+		lf_warn(line, device->id.bytes,
+			"it is kept, but the service does not see drives that you have mapped",
+			"name the share");
 	return status;
 }
 

@@ -95,6 +95,21 @@ def persist_writes_what_it_takes(place):
     expect(not has_key(place, KEPT + "\\other"), "it was not to be kept")
 
 
+def a_mapped_drive_is_warned_of(place):
+    os.symlink(place.images.folder, os.path.join(place.wine.path, "dosdevices", "y:"))
+    code, out = place.wine.wine("reg", "add", "HKLM\\Software\\Wine\\Drives", "/v", "y:", "/d", "network", "/f")
+    expect(code == 0, out)
+    place.wine.restart()
+    end = time.monotonic() + SOON_S
+    while place.wine.lungfish("identify")[0] != 0:
+        expect(time.monotonic() < end, "the adapter does not come")
+        time.sleep(0.2)
+    place.images.blank("mapped.img")
+    code, _, err = place.wine.lungfish("connect", "--persist", "Y:\\mapped.img")
+    expect(code == 0 and "does not see drives that you have mapped" in err, (code, err))
+    command(place, "disconnect", "mapped")
+
+
 def disconnect_takes_the_record_away(place):
     command(place, "disconnect", "other")
     expect(has_key(place, KEPT + "\\disk"), "the record of another is gone")
@@ -285,7 +300,7 @@ def in_a_console_it_says_what_it_does(place):
     expect("disk" in listed(place), "it went with the console")
 
 
-CASES = [persist_writes_what_it_takes, disconnect_takes_the_record_away, an_image_is_kept_once,
+CASES = [persist_writes_what_it_takes, disconnect_takes_the_record_away, an_image_is_kept_once, a_mapped_drive_is_warned_of,
          their_number_has_a_limit, a_drive_is_kept_with_what_is_in_it, damaged_records_are_passed_over,
          an_account_has_its_password_from_standard_input, install_starts_it,
          it_connects_again_when_the_adapter_comes, it_connects_an_image_that_comes_later,
