@@ -17,7 +17,7 @@ from windows_build import BUILD, SOURCE, case, finish  # noqa: E402
 
 SCRATCH = os.path.join(os.environ.get("TMPDIR", "/tmp"), "demo")  # all that it makes lies here
 NEEDED = ("wine", "wineserver", "meson", "ninja", "x86_64-w64-mingw32-gcc", "mkfs.fat", "mcopy", "xorriso")
-WAIT_S = 120
+WAIT_S = 180
 COMMAND = [os.path.join(SOURCE, "run"), "--windows", "--from", os.path.join(BUILD, "out")]
 PROMPT = "Enter or Ctrl-C ends it."
 INSTALLING, CONNECTING = "Installing the driver", "Connecting "

@@ -66,7 +66,6 @@ class Prefix:
         self.stay = None
         self.log_at = 0
         self.count = 0
-        self.started = []
         self.stuck = False  # something did not end: nor would what comes after
         os.makedirs(self.path)
         self.guard = subprocess.Popen([sys.executable, GUARD, scratch], stdin=subprocess.PIPE, env=self.env,
@@ -102,10 +101,6 @@ class Prefix:
         return os.path.join(self.drive, "windows", "system32", "drivers")
 
     def close(self):
-        """Programs first: one that is just starting would start another server."""
-        for process in self.started:
-            if process.poll() is None:
-                self.kill(process)
         self.guard.stdin.close()
         try:
             self.guard.wait(STEP_S)
@@ -122,10 +117,8 @@ class Prefix:
 
     def launch(self, out, err, program, *arguments, stdin=os.devnull):
         with open(out, "wb") as output, open(err, "ab") as errors, open(stdin, "rb") as typed:
-            process = subprocess.Popen(["wine", program, *arguments], stdin=typed, stdout=output, stderr=errors,
-                                       env=self.env, cwd=self.scratch, start_new_session=True)
-        self.started = [earlier for earlier in self.started if earlier.poll() is None] + [process]
-        return process
+            return subprocess.Popen(["wine", program, *arguments], stdin=typed, stdout=output, stderr=errors,
+                                    env=self.env, cwd=self.scratch, start_new_session=True)
 
     def end(self, process, out, timeout_s=STEP_S):
         try:
