@@ -46,6 +46,7 @@ def make_package(shipped, folder):
 class Machine:
     def __init__(self, scratch):
         self.place = proving.Place(scratch)
+        self.place.take(os.path.join(proving.BUILD, "out"))
         self.wine = self.place.wine
         self.scratch = scratch
         self.package = make_package(self.place.shipped, os.path.join(scratch, "package"))

@@ -31,20 +31,25 @@ def query(wine, key, value):
 SERVICE = "HKLM\\System\\CurrentControlSet\\Services\\lungfish"
 
 
-def install(place, **parameters):
+def make_inf(place, **parameters):
     """Wine takes no operating system version in a section's name; nothing else of the file is changed, but for
     parameters that a case wants."""
-    wine = place.wine
+    path = os.path.join(place.shipped, "wine.inf")
     with open(os.path.join(place.shipped, "lungfish.inf")) as file:
         text = file.read()
     for name, value in parameters.items():
         text, count = re.subn(r'(HKR, "Parameters", "%s", 0x00010001, ).*' % name, r"\g<1>%d" % value, text)
         expect(count == 1, "lungfish.inf has no parameter " + name)
-    with open(os.path.join(place.shipped, "wine.inf"), "w") as file:
+    with open(path, "w") as file:
         file.write(re.sub(r"NTamd64\.[\d.]+", "NTamd64", text))
     open(os.path.join(place.shipped, "lungfish.cat"), "wb").close()
+    return path
+
+
+def install(place, **parameters):
+    make_inf(place, **parameters)
     begin(place)
-    wine.wait_log(r"^started")
+    place.wine.wait_log(r"^started")
 
 
 def begin(place):
