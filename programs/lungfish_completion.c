@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lungfish_completion.c: completion: a script for the shell, written from the table of verbs and options. */
-#include "programs/lungfish.h"
+/* lungfish_completion.c: completion: a script for bash, written from the table of verbs and options. */
+#include "programs/lungfish_completion.h"
 
 #include <string.h>
 
@@ -62,8 +62,7 @@ static const char between_words_and_values[] = "			*) ((++operands)) ;;\n"
 					       "	if [[ $option ]]; then\n"
 					       "		case $option in\n";
 
-/* The first option of that name: several verbs may have their own. */
-static bool is_first(uint32_t index)
+bool lf_option_is_first(uint32_t index)
 {
 	for (uint32_t i = 0; i < index; i++) {
 		if (strcmp(lf_table_option(i)->name, lf_table_option(index)->name) == 0)
@@ -72,7 +71,7 @@ static bool is_first(uint32_t index)
 	return true;
 }
 
-static bool is_first_of_group(uint32_t index)
+bool lf_verb_is_first(uint32_t index)
 {
 	return index == 0 || strcmp(lf_table_verb(index - 1)->name, lf_table_verb(index)->name) != 0;
 }
@@ -83,7 +82,7 @@ static void print_options_with_values(void)
 	const struct lf_option *option;
 
 	for (uint32_t i = 0; (option = lf_table_option(i)); i++) {
-		if (!option->value || !is_first(i))
+		if (!option->value || !lf_option_is_first(i))
 			continue;
 		printf("\t\t\t--%s", option->name);
 		if (option->letter)
@@ -92,27 +91,32 @@ static void print_options_with_values(void)
 	}
 }
 
-/* Of "ssd|RPM" the word that is meant as it stands, not what stands for something. */
-static void print_value_words(const char *value)
+bool lf_value_word(const char **value, const char **word, int *length)
 {
-	while (*value) {
-		size_t length = strcspn(value, "|");
-		if (value[0] < 'A' || value[0] > 'Z')
-			printf("%.*s\\n", (int)length, value);
-		value += length + (value[length] == '|');
+	while (**value) {
+		*word = *value;
+		*length = (int)strcspn(*value, "|");
+		*value += *length;
+		*value += **value == '|';
+		if (**word < 'A' || **word > 'Z')
+			return true;
 	}
+	return false;
 }
 
 static void print_values(void)
 {
 	const struct lf_option *option;
+	const char *value, *word;
+	int length;
 
 	for (uint32_t i = 0; (option = lf_table_option(i)); i++) {
-		if (!option->value || !is_first(i))
+		if (!option->value || !lf_option_is_first(i))
 			continue;
 		if (strchr(option->value, '|')) {
 			printf("\t\t--%s) _lungfish_offer <<< $'", option->name);
-			print_value_words(option->value);
+			for (value = option->value; lf_value_word(&value, &word, &length);)
+				printf("%.*s\\n", length, word);
 			printf("' ;;\n");
 		} else if (strcmp(option->value, "PATH") == 0) {
 			printf("\t\t--%s) _lungfish_files ;;\n", option->name);
@@ -155,7 +159,7 @@ static void print_operand(const char *condition, enum lf_operand what)
 	case LF_OPERAND_VERB:
 		printf("\t\t\t%s_lungfish_offer <<< $'", condition);
 		for (uint32_t i = 0; (verb = lf_table_verb(i)); i++) {
-			if (is_first_of_group(i))
+			if (lf_verb_is_first(i))
 				printf("%s\\n", verb->name);
 		}
 		printf("'\n");
@@ -175,7 +179,7 @@ static void print_operands(void)
 	print_operand("", LF_OPERAND_VERB);
 	printf("\t\t\t;;\n");
 	for (uint32_t i = 0; (verb = lf_table_verb(i)); i++) {
-		if (verb->sub && is_first_of_group(i)) {
+		if (verb->sub && lf_verb_is_first(i)) {
 			printf("\t\t%s)\n\t\t\t_lungfish_offer <<< $'", verb->name);
 			for (uint32_t j = i;
 				lf_table_verb(j) && strcmp(lf_table_verb(j)->name, verb->name) == 0; j++)
@@ -193,7 +197,7 @@ static void print_operands(void)
 	printf("\t\tesac\n\tfi\n}\ncomplete -F _lungfish lungfish\n");
 }
 
-int lf_verb_completion(const struct lf_command_line *line)
+static void print_bash(void)
 {
 	const struct lf_verb *verb;
 	char name[LF_VERB_NAME_ROOM];
@@ -202,7 +206,7 @@ int lf_verb_completion(const struct lf_command_line *line)
 	print_options_with_values();
 	fputs(between_options_and_verbs, stdout);
 	for (uint32_t i = 0; (verb = lf_table_verb(i)); i++) {
-		if (verb->sub && is_first_of_group(i))
+		if (verb->sub && lf_verb_is_first(i))
 			printf("\t\t\t%s) verb+=\" $word\" ;;\n", verb->name);
 	}
 	fputs(between_words_and_values, stdout);
@@ -214,5 +218,13 @@ int lf_verb_completion(const struct lf_command_line *line)
 		print_options_of(verb->bit);
 	}
 	print_operands();
+}
+
+int lf_verb_completion(const struct lf_command_line *line)
+{
+	if (strcmp(line->verb->sub, "powershell") == 0)
+		lf_completion_powershell();
+	else
+		print_bash();
 	return lf_output_end(line, LF_EXIT_DONE);
 }

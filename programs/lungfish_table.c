@@ -105,18 +105,21 @@ static const struct lf_verb verbs[] = {
 		"Windows: be the service; in a console until Ctrl+C", "lungfish service run",
 		lf_verb_service_run},
 	{"driver", "install", DRIVER_INSTALL, 0, 1, IMAGE, OTHER, "[DIR|INF]", NULL,
-		"Windows: install lungfish.inf, that beside this program or another; prints the device",
-		"lungfish driver install", lf_verb_driver_install},
+		"Windows: install the driver; prints its device", "lungfish driver install",
+		lf_verb_driver_install},
 	{"driver", "remove", DRIVER_REMOVE, 0, 0, OTHER, OTHER, "", NULL,
-		"Windows: disconnect every device, take adapter and driver away", "lungfish driver remove",
+		"Windows: take devices, adapter and driver away", "lungfish driver remove",
 		lf_verb_driver_remove},
 	{"driver", "status", DRIVER_STATUS, 0, 0, OTHER, OTHER, "", NULL,
-		"Windows: say whether the driver is usable, and what helps when it is not",
-		"lungfish driver status", lf_verb_driver_status},
+		"Windows: say whether the driver is usable, and if not, why", "lungfish driver status",
+		lf_verb_driver_status},
 	{"completion", "bash", COMPLETION, 0, 0, OTHER, OTHER, "", NULL,
 		"print what completes lungfish in bash",
 		"lungfish completion bash > ~/.local/share/bash-completion/completions/lungfish",
 		lf_verb_completion},
+	{"completion", "powershell", COMPLETION, 0, 0, OTHER, OTHER, "", NULL,
+		"print what completes lungfish in PowerShell",
+		"lungfish completion powershell | Out-String | Invoke-Expression", lf_verb_completion},
 	{"help", NULL, HELP, 0, 2, VERB, OTHER, "[VERB]", NULL, "show this, or the help of a verb",
 		"lungfish help connect", lf_verb_help},
 };
@@ -217,7 +220,7 @@ static void print_verbs(const char *group)
 
 	for (uint32_t i = 0; i < lf_count_of(verbs); i++) {
 		if (!group || strcmp(verbs[i].name, group) == 0)
-			printf("  %-15s %s\n%18s%s\n", lf_verb_name(&verbs[i], name, sizeof(name)),
+			printf("  %-21s %s\n%24s%s\n", lf_verb_name(&verbs[i], name, sizeof(name)),
 				verbs[i].help, "", verbs[i].example);
 	}
 }

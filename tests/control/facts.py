@@ -248,7 +248,8 @@ def bash_completes_what_is_due(scratch):
         expected = [
             (["re"], ["resize", "reserve"]),
             (["session", ""], ["list", "drop"]),
-            (["completion", ""], ["bash"]),
+            (["completion", ""], ["bash", "powershell"]),
+            (["driver", "in"], ["install"]),
             (["help", "ej"], ["eject"]),
             (["connect", "--r"], ["--removable", "--read-only", "--rotation"]),
             (["connect", "--write-cache", ""], ["on", "off"]),

@@ -94,9 +94,9 @@ class Machine:
         return [line.strip().lower() for line in out.splitlines() if line.startswith("HKEY")]
 
     def files(self):
-        """Ours in Wine's own directories, but for the catalog, which Wine keeps."""
+        """Ours in Wine's own directories, by either name of a package; Wine keeps catalogs."""
         return [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(self.wine.drive, "windows"))
-                for name in names if name.lower().startswith("lungfish") and not name.lower().endswith(".cat")]
+                for name in names if re.match(r"lungfish.*(?<!\.cat)$|oem\d+\.(?:inf|pnf)$", name.lower())]
 
     def nodes(self):
         return [key for key in self.keys(NODES) if re.search(r"\\root\\lungfish\\\d+$", key)]
