@@ -16,8 +16,7 @@
 #define LOOK_MS    100
 #define NODE_NAME  L"LUNGFISH" /* ROOT\LUNGFISH\0000 */
 
-/* INSTALLFLAG_ of newdev.h: also in the place of a newer driver; never with a window, which a session without
- * a desktop would wait for for ever. */
+/* INSTALLFLAG_ of newdev.h: also in the place of a newer driver; never with a window. */
 #define UPDATE_FORCE  0x1
 #define UPDATE_SILENT 0x4
 
@@ -129,7 +128,7 @@ static int find_package(struct install *install, const wchar_t *typed)
 /* Windows copies it into its driver store, and looks at its signature on the way. */
 static int stage(struct install *install)
 {
-	wchar_t path[PATH_UNITS];
+	wchar_t path[PATH_UNITS] = L"";
 	char name[PATH_BYTES] = "";
 
 	if (SetupCopyOEMInfW(
@@ -297,11 +296,14 @@ static int steps(struct install *install, const wchar_t *inf, BOOL *reboot)
 int lf_driver_install(const struct lf_command_line *line, const wchar_t *inf)
 {
 	struct install install = {.line = line, .set = INVALID_HANDLE_VALUE};
-	BOOL reboot = FALSE;
+	/* Staging asks whether the publisher is to be trusted, in a window, which a session without a desktop
+	 * would wait for for ever. */
+	BOOL silent = SetupSetNonInteractiveMode(TRUE), reboot = FALSE;
 	int status;
 
 	lf_machine_look(&install.machine);
 	status = steps(&install, inf, &reboot);
+	SetupSetNonInteractiveMode(silent);
 	if (status != LF_EXIT_DONE)
 		undo(&install);
 	else if (reboot)
