@@ -113,6 +113,7 @@ function ConvertTo-Disk([object] $Device) {
         ReadOnly     = [bool] $Device.read_only
         Removable    = [bool] $Device.removable
         State        = $Device.state
+        Kept         = [bool] $Device.kept
         Address      = $Device.address
         Lun          = [uint32] $Device.lun
         Image        = $Device.image
