@@ -7,6 +7,7 @@ The adapter is the lungfish.sys that is shipped.
 The cases run in the order of CASES: each finds what those before it have left. Whatever is shown is looked at for what is
 cut or overlaps, and kept as a picture: SCREENSHOTS/SCALE-THEME-WHAT.png.
 """
+import glob
 import os
 import re
 import shutil
@@ -59,6 +60,8 @@ class Place(places.Place):
         self.problems = []
         self.kept = os.environ.get("SCREENSHOTS") or os.path.join(scratch, "screenshots")
         os.makedirs(self.kept, exist_ok=True)
+        for old in glob.glob(os.path.join(glob.escape(self.kept), "failed-*.png")):
+            os.unlink(old)
         self.ids = gui_window.identifiers(ROOT)
 
     def prepare(self):
@@ -121,6 +124,7 @@ def wine_comes_up_with_a_screen(place):
 
 
 CASES = [
+    wine_comes_up_with_a_screen,
     cases.without_an_adapter_it_offers_to_install,
     cases.the_offer_installs_the_driver,
     cases.an_empty_list,
@@ -153,6 +157,9 @@ CASES = [
 ]
 
 
+FOOTING = (wine_comes_up_with_a_screen, cases.the_offer_installs_the_driver)  # all the others stand on these
+
+
 def guarded(case):
     """A case that fails leaves a picture of the screen, and no window to the next one."""
     def run(place):
@@ -163,6 +170,7 @@ def guarded(case):
         except Exception:
             place.screen.picture(os.path.join(place.kept, "failed-%s.png" % case.__name__))
             place.shut()
+            place.wine.stuck = place.wine.stuck or case in FOOTING
             raise
     run.__name__ = case.__name__
     return run
@@ -177,11 +185,10 @@ def main():
     scratch = tempfile.mkdtemp(prefix="gui", dir=os.environ.get("TMPDIR", "/tmp"))
     screen = gui_display.Screen(scratch)
     place = Place(scratch, screen)
-    chosen = [guarded(case) for case in CASES if not sys.argv[1:] or case.__name__ in sys.argv[1:]]
+    chosen = [guarded(case) for case in CASES if case is CASES[0] or not sys.argv[1:] or case.__name__ in sys.argv[1:]]
     try:
-        return 1 if wine.run_cases(place, [wine_comes_up_with_a_screen]) or wine.run_cases(place, chosen) else 0
+        return 1 if wine.run_in_time(place, chosen) else 0
     finally:
-        place.wine.close()
         screen.close()
 
 

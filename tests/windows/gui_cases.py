@@ -8,7 +8,9 @@ from gui_window import LIST, NO, OK, YES
 from prefix import dos_path, expect
 
 MIB = 1 << 20
-OTHER_NAMES = {"blk": "block format"}  # of what lungfish show -J says
+# Of what lungfish show -J says, whatever is not called the same.
+OTHER_NAMES = {"blk": "block format", "physical_size": "physical block size", "rotation_rpm": "rotation",
+               "saves": "saves its state"}
 PREVENT_REMOVAL = bytes([0x1e, 0, 0, 0, 1, 0])
 
 
@@ -40,7 +42,7 @@ def the_offer_installs_the_driver(place):
     place.show("installed", box)
     gui.dismiss(box)
     code, out, err = place.wine.lungfish("status")
-    expect(code == 0 and "Lungfish" in out + err, "the adapter does not answer: %d %r %r" % (code, out, err))
+    expect(code == 0 and out.startswith("adapter"), "the adapter does not answer: %d %r %r" % (code, out, err))
 
 
 def an_empty_list(place):
@@ -316,13 +318,16 @@ def keyboard_only(place):
     gui, ids, screen = place.window(), place.ids, place.screen
     screen.hands("mousemove", 1919, 1199)
     image = place.images.blank("keys.img")
-    screen.key("ctrl+o")
+    screen.key("F10", "Down")
+    gui.mark(ids["CONNECT"])
+    place.show("menu")
+    screen.key("Return")
     dialog = gui.dialog("the dialog that asks how to connect", ids["IMAGE"])
     expect(dialog.find(ids["IMAGE"]).focus, "the image has not the focus")
     screen.type(dos_path(image))
     screen.key("Return")
     gui.wait_closed(dialog)
-    row = wait_image(gui, image)
+    wait_image(gui, image)
     gui.wait(lambda: gui.main().find(LIST).focus, "the focus on the list")
     screen.key("Home")
     screen.key("Down")
@@ -332,10 +337,7 @@ def keyboard_only(place):
     items = [item["id"] for item in gui.popup()]
     expect(ids["DISCONNECT"] in items and ids["PROPERTIES"] in items, items)
     place.show("context-menu")
-    for _ in items:
-        if gui.marked() and gui.marked()["id"] == ids["PROPERTIES"]:
-            break
-        screen.key("Down")
+    gui.mark(ids["PROPERTIES"])
     screen.key("Return")
     dialog = gui.dialog("properties", ids["ROWS"])
     expect(name in dialog.text, dialog)
@@ -343,7 +345,6 @@ def keyboard_only(place):
     gui.wait_closed(dialog)
     screen.key("Delete")
     gui.wait_no_row(name)
-    expect(len(gui.rows()) == 1 and row, "one row is left")
     screen.key("alt+F4")
     code = gui.ended()
     place.gui = None

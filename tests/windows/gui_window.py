@@ -9,11 +9,12 @@ import time
 
 from prefix import Failure, dos_path, expect
 
-WAIT_S = 20
+WAIT_S = 60  # on a machine that does ten other things
 MAIN = "LungfishWindow"
 DIALOG, POPUP = "#32770", "#32768"
 LIST, STATUS, TOOLBAR, HINT = 200, 201, 202, 203
-OK, CANCEL, YES, NO = 1, 2, 6, 7
+OK, YES, NO = 1, 6, 7
+MENUS_MAX = 6
 
 
 def identifiers(root):
@@ -189,9 +190,20 @@ class Gui:
         found = self.wait(lambda: [window for window in self.windows() if window.kind == POPUP], "a menu")
         return self.ask("menu", found[0].handle)
 
-    def marked(self):
-        """The item of the open menu that is marked, or None."""
-        return next((item for item in self.popup() if item["highlighted"]), None)
+    def mark(self, number):
+        """By the keys: down to this item of the open menu, through the menus beside it if it is in another."""
+        for _ in range(MENUS_MAX):
+            items = self.popup()
+            if any(item["id"] == number for item in items):
+                break
+            self.screen.key("Right")
+            time.sleep(0.2)
+        for _ in self.popup():
+            if any(item["highlighted"] and item["id"] == number for item in self.popup()):
+                return
+            self.screen.key("Down")
+            time.sleep(0.1)
+        raise Failure("no item %d in a menu: %s" % (number, self.popup()))
 
     # ---- What a person does ----
 

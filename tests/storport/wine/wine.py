@@ -202,6 +202,20 @@ def tell_not_tried(cases):
         print("not ok %s and %d more: not tried, see above" % (cases[0].__name__, len(cases) - 1))
 
 
+def run_in_time(place, cases):
+    """Whether one failed; the place is gone then."""
+    def too_late(*_):
+        place.wine.stuck = True
+        raise prefixes.Failure("all together take too long: %d s" % WHOLE_S)
+    signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(WHOLE_S)
+    try:
+        return run_cases(place, cases)
+    finally:
+        signal.alarm(0)
+        place.wine.close()
+
+
 def main():
     missing = prefixes.missing_tools()
     if missing:
@@ -211,17 +225,7 @@ def main():
     scratch = tempfile.mkdtemp(prefix="wine", dir=os.environ.get("TMPDIR", "/tmp"))
     place = Place(scratch)
     cases = [case for case in CASES if case is wine_comes_up or not sys.argv[1:] or case.__name__ in sys.argv[1:]]
-
-    def too_late(*_):
-        place.wine.stuck = True
-        raise prefixes.Failure("all together take too long: %d s" % WHOLE_S)
-    signal.signal(signal.SIGALRM, too_late)
-    signal.alarm(WHOLE_S)
-    try:
-        return 1 if run_cases(place, cases) else 0
-    finally:
-        signal.alarm(0)
-        place.wine.close()
+    return 1 if run_in_time(place, cases) else 0
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ void play_disks(char *names, struct answer *answer)
 	int functions = replace();
 	adapter = find_adapter();
 	disk_count = 0;
-	for (char *name = names; name && count < DISKS_MAX; name = strtok(NULL, " "))
+	for (char *name = names; name && count < DISKS_MAX; name = strtok(NULL, " \r\n"))
 		widen(name, disks[count++]);
 	disk_count = count;
 	put(answer, "%d", functions);
