@@ -75,7 +75,7 @@ struct lf_gui {
 	struct lf_gui_going *going;           /* in the order in which it was asked for */
 	uint32_t going_count, going_room;
 	bool talking; /* a message or a dialog is open: the next one waits */
-	bool asked_to_install;
+	bool offer, offered; /* to install the driver: is due; was made */
 };
 
 /* A size for a screen of 96 dots an inch, in pixels of this one. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define PADDING     14 /* of a cell, at 96 dots an inch */
-#define ARROW       16 /* of the column that is sorted by */
+#define ARROW       28 /* of the column that is sorted by */
 #define IMAGE_LEAST 160
 
 static const struct lf_gui_device *find_device(const struct lf_gui_snapshot *snapshot, LPARAM number)

@@ -19,8 +19,7 @@ int lf_gui_ask(struct lf_gui *gui, const wchar_t *text, UINT kind)
 	gui->talking = true;
 	answer = MessageBoxW(gui->window, text, LF_GUI_TITLE, kind);
 	gui->talking = before;
-	if (gui->told)
-		PostMessageW(gui->window, LF_GUI_WM_TELL, 0, 0);
+	PostMessageW(gui->window, LF_GUI_WM_TELL, 0, 0);
 	return answer;
 }
 
@@ -155,11 +154,19 @@ static void append_attempt(
 	lf_gui_append(text, line);
 }
 
+/* A device that came, and that the service will not bring again. */
+static bool is_only_not_kept(const struct lf_gui_told *told)
+{
+	return !told->next && told->result->action.verb == LF_GUI_CONNECT && told->result->device.number != 0;
+}
+
 static void tell_failures(struct lf_gui *gui, const struct lf_gui_told *told)
 {
 	struct lf_gui_text text = {0};
 
-	append_attempt(&text, told, L"%ls failed.", L"%u things failed.");
+	append_attempt(&text, told,
+		is_only_not_kept(told) ? L"%ls was done, but it is not kept." : L"%ls failed.",
+		L"%u things failed.");
 	append_told(&text, told);
 	lf_gui_ask(gui, text.failed ? L"It failed, and memory is short." : text.units, MB_ICONERROR);
 	lf_gui_text_free(&text);
@@ -216,5 +223,9 @@ void lf_gui_tell(struct lf_gui *gui)
 		if (told)
 			kinds[i].tell(gui, told);
 		free_told(told);
+	}
+	if (gui->offer && !gui->talking) {
+		gui->offer = false;
+		lf_gui_command(gui, LF_ID_INSTALL);
 	}
 }

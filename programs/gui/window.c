@@ -19,9 +19,9 @@ static void show_snapshot(struct lf_gui *gui, struct lf_gui_snapshot *snapshot)
 		return;
 	lf_gui_show_hint(gui);
 	lf_gui_show_choice(gui);
-	if (gui->list.shown->status == LF_EXIT_NO_ADAPTER && !gui->asked_to_install && !gui->talking) {
-		gui->asked_to_install = true;
-		PostMessageW(gui->window, WM_COMMAND, LF_ID_INSTALL, 0);
+	if (gui->list.shown->status == LF_EXIT_NO_ADAPTER && !gui->offered) {
+		gui->offer = gui->offered = true;
+		lf_gui_tell(gui);
 	}
 }
 
@@ -156,6 +156,10 @@ static bool heard(struct lf_gui *gui, UINT message, WPARAM wparam, LPARAM lparam
 		if (gui->model)
 			lf_gui_model_refresh(gui->model);
 		return false;
+	case WM_ENDSESSION:
+		if (wparam)
+			save(gui);
+		return true;
 	case WM_DESTROY:
 		destroyed(gui);
 		return true;
