@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CDROM 5
+#define CDROM           5
+#define MEMORY_IS_SHORT L"Memory is short: close other programs and try again."
 
 #define WIDE_TEXT(text) L##text
 #define WIDE(text)      WIDE_TEXT(text)
@@ -51,7 +52,12 @@ static void begin_next(struct lf_gui *gui)
 		if (!gui->going[i].begun)
 			gui->going[i].begun = lf_gui_model_begin(gui->model, &gui->going[i].action);
 		if (!gui->going[i].begun)
-			return;
+			break;
+	}
+	/* Nothing ends then, so nothing would ever begin. */
+	if (gui->going_count > 0 && !gui->going[0].begun) {
+		gui->going_count = 0;
+		lf_gui_ask(gui, MEMORY_IS_SHORT, MB_ICONERROR);
 	}
 }
 
@@ -61,8 +67,7 @@ void lf_gui_begin(struct lf_gui *gui, const struct lf_gui_action *action)
 		uint32_t room = gui->going_room ? gui->going_room * 2 : 16;
 		struct lf_gui_going *going = realloc(gui->going, room * sizeof(*going));
 		if (!going) {
-			lf_gui_ask(
-				gui, L"Memory is short: close other programs and try again.", MB_ICONERROR);
+			lf_gui_ask(gui, MEMORY_IS_SHORT, MB_ICONERROR);
 			return;
 		}
 		gui->going = going;
@@ -98,17 +103,22 @@ void lf_gui_ended(struct lf_gui *gui, const struct lf_gui_action *action)
 void lf_gui_connect_images(struct lf_gui *gui, const wchar_t *const *images, uint32_t count)
 {
 	struct lf_gui_action *action = calloc(1, sizeof(*action));
+	uint32_t too_long = 0;
 
 	for (uint32_t i = 0; action && i < count; i++) {
-		if (!images[i])
+		if (!images[i] || wcslen(images[i]) >= LF_CONTROL_PATH_CAPACITY) {
+			too_long++;
 			continue;
+		}
 		action->verb = LF_GUI_CONNECT;
 		action->connect.lun = UINT32_MAX;
 		action->connect.type = lf_gui_is_disc(images[i]) ? CDROM : 0;
-		wcsncpy_s(action->image, LF_CONTROL_PATH_CAPACITY, images[i], _TRUNCATE);
+		wcscpy_s(action->image, LF_CONTROL_PATH_CAPACITY, images[i]);
 		lf_gui_begin(gui, action);
 	}
 	free(action);
+	if (too_long > 0)
+		lf_gui_ask(gui, L"An image was left out: its path is too long.", MB_ICONERROR);
 }
 
 static void connect_one(struct lf_gui *gui)
@@ -209,7 +219,8 @@ static void insert_image(struct lf_gui *gui)
 		gui->talking = false;
 		/* The list went on meanwhile. */
 		device = lf_gui_list_chosen(&gui->list, &index);
-		if (device && may_lose_medium(gui, L"Take the image that is in this drive out?")) {
+		if (device && device->device.flags & LF_CONTROL_DEVICE_REMOVABLE &&
+			may_lose_medium(gui, L"Take the image that is in this drive out?")) {
 			action->verb = LF_GUI_INSERT;
 			strcpy_s(action->id, sizeof(action->id), device->device.id.bytes);
 			lf_gui_begin(gui, action);

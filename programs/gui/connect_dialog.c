@@ -4,6 +4,8 @@
 
 #include "control/user_nt.h"
 
+#include <string.h>
+
 #define CDROM 5
 
 /* While the dialog is open: by its DWLP_USER. */

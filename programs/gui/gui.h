@@ -74,7 +74,7 @@ struct lf_gui {
 	struct lf_gui_told *told, **told_end; /* results that a person has to see */
 	struct lf_gui_going *going;           /* in the order in which it was asked for */
 	uint32_t going_count, going_room;
-	bool talking; /* a message or a dialog is open: the next one waits */
+	bool talking;        /* a message or a dialog is open: the next one waits */
 	bool offer, offered; /* to install the driver: is due; was made */
 };
 

@@ -195,6 +195,7 @@ static void show_all_properties(struct lf_gui *gui, const struct lf_gui_told *to
 		lf_gui_show_properties(gui, told->result);
 		gui->talking = false;
 	}
+	PostMessageW(gui->window, LF_GUI_WM_TELL, 0, 0);
 }
 
 static void tell_installed(struct lf_gui *gui, const struct lf_gui_told *told)

@@ -19,10 +19,11 @@ static void show_snapshot(struct lf_gui *gui, struct lf_gui_snapshot *snapshot)
 		return;
 	lf_gui_show_hint(gui);
 	lf_gui_show_choice(gui);
-	if (gui->list.shown->status == LF_EXIT_NO_ADAPTER && !gui->offered) {
-		gui->offer = gui->offered = true;
+	/* Later on somebody else has taken it away, and means it. */
+	gui->offer |= gui->list.shown->status == LF_EXIT_NO_ADAPTER && !gui->offered;
+	gui->offered = true;
+	if (gui->offer)
 		lf_gui_tell(gui);
-	}
 }
 
 static void dropped(struct lf_gui *gui, HDROP drop)
