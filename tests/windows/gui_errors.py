@@ -14,10 +14,7 @@ def refused(place, image, *words, block_size=None, name=None):
     if name:
         gui.fill(dialog, ids["NAME"], name)
     if block_size:
-        choices = dialog.find(ids["BLOCK_SIZE"]).choices
-        gui.click(dialog.find(ids["BLOCK_SIZE"]))
-        at = next(at for at, text in enumerate(choices) if text.startswith(block_size))
-        gui.screen.key("Home", *["Down"] * at, "Return")
+        gui.pick(dialog, ids["BLOCK_SIZE"], block_size)
     gui.press(dialog, OK)
     gui.wait_closed(dialog)
     box = gui.told("Connecting", *words)

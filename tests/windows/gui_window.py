@@ -236,6 +236,15 @@ class Gui:
         self.wait(lambda: self.again(dialog).find(number).text == text,
                   "%r in %s" % (text, self.again(dialog).find(number)))
 
+    def pick(self, dialog, number, beginning):
+        """Of a combo box, what begins so."""
+        box = dialog.find(number)
+        at = next(at for at, text in enumerate(box.choices) if text.startswith(beginning))
+        self.click(box)
+        self.wait(lambda: any(window.kind == "ComboLBox" for window in self.windows()), "the choices of %s" % box)
+        self.screen.key("Home", *["Down"] * at, "Return")
+        self.wait(lambda: self.again(dialog).find(number).text == box.choices[at], box.choices[at])
+
     def again(self, window):
         """As it is by now."""
         return self.wait(lambda: next((other for other in self.windows() if other.handle == window.handle), None),
