@@ -192,7 +192,7 @@ def readme_problems(package):
     text = read(package.folder, "README.txt").decode("ascii")
     if text.count("\n") != text.count("\r\n"):
         yield "its lines do not end as Windows has it"
-    for mark in ("`", "](", "**", "| "):
+    for mark in ("`", "](", "**", "\n| "):
         if mark in text:
             yield "Markdown is left in it: %s" % mark
     flat = " ".join(text.split())
