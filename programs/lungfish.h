@@ -208,6 +208,12 @@ int lf_verb_service_run(const struct lf_command_line *line);
 
 #define LF_CELL_MAX 4200
 
+/*
+ * An image's path of the protocol, as a person writes it. One that the kernel of Windows has becomes C:\disk.img,
+ * \\server\share\disk.img or \\?\Volume{...}\disk.img; any other stays what it is. Returns shown.
+ */
+const char *lf_image_shown(const char *path, char shown[LF_CONTROL_PATH_CAPACITY]);
+
 /* One column of a table: record is what the table is of. */
 struct lf_column {
 	const char *name;

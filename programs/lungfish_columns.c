@@ -127,8 +127,9 @@ PUT(sessions)
 
 PUT(image)
 {
+	char shown[LF_CONTROL_PATH_CAPACITY];
 	(void)line;
-	lf_cell_text(cell, device->image.bytes);
+	lf_cell_text(cell, lf_image_shown(device->image.bytes, shown));
 }
 
 PUT(number)

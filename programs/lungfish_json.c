@@ -31,7 +31,7 @@ void lf_json_flag(struct json_object *to, const char *key, bool flag)
 struct json_object *lf_json_device(const struct lf_control_device *device)
 {
 	struct json_object *object = json_object_new_object();
-	char text[40];
+	char text[40], shown[LF_CONTROL_PATH_CAPACITY];
 	bool kept;
 
 	lf_json_text(object, "id", device->id.bytes);
@@ -49,7 +49,7 @@ struct json_object *lf_json_device(const struct lf_control_device *device)
 	lf_json_flag(object, "ejected", device->flags & LF_CONTROL_DEVICE_EJECTED);
 	lf_json_flag(object, "prevented", device->flags & LF_CONTROL_DEVICE_PREVENTED);
 	lf_json_text(object, "state", lf_format_state(device->state));
-	lf_json_text(object, "image", device->image.bytes);
+	lf_json_text(object, "image", lf_image_shown(device->image.bytes, shown));
 	lf_json_text(object, "via", device->url.length ? "iscsi" : "");
 	lf_json_text(object, "iscsi_url", device->url.bytes);
 	json_object_object_add(object, "device", NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lungfish_output.c: tables as lsblk draws them, of whatever has columns. */
 #include "programs/lungfish.h"
+#include "programs/os.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,7 @@ static void escape(const struct lf_command_line *line, const char *cell, char *o
 {
 	for (size_t escaped = 0; *cell; cell++) {
 		escaped = lf_max(escaped, lf_control_character(cell));
-		if (*cell == '\\' || (line->raw && *cell == ' '))
+		if ((*cell == '\\' && !lf_os_backslash_stays) || (line->raw && *cell == ' '))
 			escaped = 1;
 		if (escaped > 0) {
 			out += sprintf(out, "\\x%02x", (unsigned char)*cell);

@@ -10,6 +10,9 @@ void lf_os_start(int *argc, char ***argv);
 
 void lf_os_sleep(uint32_t seconds);
 
+/* Whether a backslash stays one in tables: where paths are made of them, and have no control characters. */
+extern const bool lf_os_backslash_stays;
+
 /*
  * The file for what a disk saves; LF_HANDLE_NONE when there is none: that is no reason not to connect. Closed
  * by lf_os_close_state.

@@ -15,6 +15,8 @@ void lf_os_start(int *argc, char ***argv)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+const bool lf_os_backslash_stays = false;
+
 void lf_os_sleep(uint32_t seconds)
 {
 	sleep(seconds);

@@ -61,6 +61,8 @@ void lf_os_start(int *argc, char ***argv)
 		atexit(give_back);
 }
 
+const bool lf_os_backslash_stays = true;
+
 void lf_os_sleep(uint32_t seconds)
 {
 	Sleep(seconds * MS_IN_S);

@@ -151,9 +151,10 @@ static void put_connected(const struct lf_command_line *line, const void *record
 static void put_image(const struct lf_command_line *line, const void *record, char *cell)
 {
 	const struct entry *entry = record;
+	char shown[LF_CONTROL_PATH_CAPACITY];
 
 	(void)line;
-	lf_cell_text(cell, entry->kept.connect.path.bytes);
+	lf_cell_text(cell, lf_image_shown(entry->kept.connect.path.bytes, shown));
 }
 
 static const struct lf_column columns[] = {
@@ -178,9 +179,10 @@ static void print_json(const struct facts *facts, const struct entries *entries)
 	for (uint32_t i = 0; i < entries->count; i++) {
 		const struct entry *entry = &entries->at[i];
 		struct json_object *one = json_object_new_object();
+		char shown[LF_CONTROL_PATH_CAPACITY];
 		lf_json_text(one, "id", entry->kept.connect.name.bytes);
 		lf_json_text(one, "type", lf_format_type(entry->kept.connect.type));
-		lf_json_text(one, "image", entry->kept.connect.path.bytes);
+		lf_json_text(one, "image", lf_image_shown(entry->kept.connect.path.bytes, shown));
 		lf_json_flag(one, "read_only", entry->kept.connect.flags & LF_CONTROL_READ_ONLY);
 		json_object_object_add(
 			one, "connected", entry->asked ? json_object_new_boolean(entry->connected) : NULL);

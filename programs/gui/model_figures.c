@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* model_figures.c: rates and paths. */
+/* model_figures.c: rates. */
 #include "programs/gui/model_figures.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <strings.h>
-
-#define NS_IN_S         UINT64_C(1000000000)
-#define SHORTEST_NS     (NS_IN_S / 2)
-#define KERNEL          "\\??\\"
-#define KERNEL_OF_SHARE "\\??\\UNC\\"
+#define NS_IN_S     UINT64_C(1000000000)
+#define SHORTEST_NS (NS_IN_S / 2)
 
 /* A count that fell began anew. */
 static uint64_t rate(uint64_t before, uint64_t now, uint64_t ns)
@@ -35,16 +29,4 @@ void lf_gui_pulse_add(struct lf_gui_pulse *pulse, uint64_t taken_ns, const struc
 	pulse->begun = true;
 	pulse->taken_ns = taken_ns;
 	pulse->before = *now;
-}
-
-void lf_gui_path(const char *path, char *shown, size_t room_bytes)
-{
-	const char *rest = path + strlen(KERNEL);
-
-	if (strncasecmp(path, KERNEL_OF_SHARE, strlen(KERNEL_OF_SHARE)) == 0)
-		snprintf(shown, room_bytes, "\\\\%s", path + strlen(KERNEL_OF_SHARE));
-	else if (strncmp(path, KERNEL, strlen(KERNEL)) != 0)
-		snprintf(shown, room_bytes, "%s", path);
-	else
-		snprintf(shown, room_bytes, "%s%s", *rest && rest[1] == ':' ? "" : "\\\\?\\", rest);
 }

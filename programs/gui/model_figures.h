@@ -25,10 +25,4 @@ struct lf_gui_pulse {
  */
 void lf_gui_pulse_add(struct lf_gui_pulse *pulse, uint64_t taken_ns, const struct lf_gui_counts *now);
 
-/*
- * A path as the kernel of Windows has it, as a person writes it: C:\disk.img, \\server\share\disk.img,
- * \\?\Volume{...}\disk.img. Any other stays what it is.
- */
-void lf_gui_path(const char *path, char *shown, size_t room_bytes);
-
 #endif

@@ -147,8 +147,7 @@ static void describe(const struct lf_control_device *device, struct lf_gui_devic
 
 	shown->device = *device;
 	shown->kept = lf_kept_has(device);
-	lf_gui_path(device->image.bytes, path, sizeof(path));
-	if (!lf_wide(path, shown->image, LF_CONTROL_PATH_CAPACITY))
+	if (!lf_wide(lf_image_shown(device->image.bytes, path), shown->image, LF_CONTROL_PATH_CAPACITY))
 		shown->image[0] = L'\0';
 }
 

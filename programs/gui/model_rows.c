@@ -198,16 +198,13 @@ static bool is_scalar(struct json_object *value)
 
 static void put_scalar(struct sink *sink, uint32_t level, const char *key, struct json_object *value)
 {
-	char name[NAME_MAX_BYTES], cell[CELL_BYTES], path[LF_CONTROL_PATH_CAPACITY];
+	char name[NAME_MAX_BYTES], cell[CELL_BYTES];
 	const char *text = scalar_text(key, value, cell);
 	char *bytes = NULL;
 
 	name_of(sink, key, json_object_get_type(value), name);
 	if (value && strcmp(key, "hex") == 0) {
 		bytes = spaced(text);
-	} else if (value && strcmp(key, "image") == 0) {
-		lf_gui_path(text, path, sizeof(path));
-		text = path;
 	} else if (!value && strcmp(key, "device") == 0 && *sink->disk) {
 		text = sink->disk;
 	}

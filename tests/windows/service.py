@@ -134,11 +134,11 @@ def an_image_is_kept_once(place):
 def a_drive_is_kept_with_what_is_in_it(place):
     iso, path = place.images.iso, prefixes.dos_path(place.images.iso)
     command(place, "connect", "--persist", "--cdrom", path, "drive")
-    expect(kept(place)["drive"]["image"] == prefixes.nt_path(iso), kept(place))
+    expect(kept(place)["drive"]["image"] == prefixes.dos_path(iso), kept(place))
     command(place, "eject", "drive")
     expect(kept(place)["drive"]["image"] is None, kept(place))
     command(place, "insert", "drive", path)
-    expect(kept(place)["drive"]["image"] == prefixes.nt_path(iso), kept(place))
+    expect(kept(place)["drive"]["image"] == prefixes.dos_path(iso), kept(place))
     command(place, "disconnect", "drive")
     expect(kept(place) == {}, kept(place))
     command(place, "connect", "--persist", "--cdrom")  # an empty one

@@ -140,8 +140,10 @@ def row_07_list(place):
     expect(code == 0, err)
     devices = json.loads(out)["devices"]
     expect([device["id"] for device in devices] == ["disk", "locked", "cdrom"], out)
+    iso = prefixes.dos_path(place.images.iso)
+    expect(devices[2]["image"] == iso, "not as a person writes it: " + out)
     code, out, _ = wine.lungfish("list")
-    expect(code == 0 and len(out.splitlines()) == 4, out)
+    expect(code == 0 and len(out.splitlines()) == 4 and out.splitlines()[3].endswith(iso), out)
 
 
 def row_11_inquiry(place):
