@@ -209,8 +209,8 @@ int lf_verb_service_run(const struct lf_command_line *line);
 #define LF_CELL_MAX 4200
 
 /*
- * An image's path of the protocol, as a person writes it. One that the kernel of Windows has becomes C:\disk.img,
- * \\server\share\disk.img or \\?\Volume{...}\disk.img; any other stays what it is. Returns shown.
+ * An image's path of the protocol, as a person writes it. One of the kernel of Windows becomes C:\disk.img,
+ * \\server\share\disk.img or \\?\Volume{...}\disk.img; any other stays. Returns shown.
  */
 const char *lf_image_shown(const char *path, char shown[LF_CONTROL_PATH_CAPACITY]);
 
