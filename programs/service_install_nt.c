@@ -8,6 +8,7 @@
 #include <string.h>
 #include <wchar.h>
 #include <windows.h>
+#include <sddl.h>
 
 #define PATH_UNITS    1024
 #define ACCOUNT_UNITS 300
@@ -138,6 +139,25 @@ static uint32_t describe(SC_HANDLE service)
 	return 0;
 }
 
+/*
+ * By default whoever is logged on may send controls of a service's own, and ours takes every disk away.
+ * Others than SYSTEM and administrators may look: 0x2008d is READ_CONTROL, SERVICE_QUERY_CONFIG,
+ * _QUERY_STATUS, _ENUMERATE_DEPENDENTS and _INTERROGATE; 0xf01ff is SERVICE_ALL_ACCESS.
+ */
+static uint32_t protect(SC_HANDLE service)
+{
+	PSECURITY_DESCRIPTOR security;
+	uint32_t code;
+
+	if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
+		    L"D:(A;;0xf01ff;;;SY)(A;;0xf01ff;;;BA)(A;;0x2008d;;;IU)(A;;0x2008d;;;SU)",
+		    SDDL_REVISION_1, &security, NULL))
+		return GetLastError();
+	code = SetServiceObjectSecurity(service, DACL_SECURITY_INFORMATION, security) ? 0 : GetLastError();
+	LocalFree(security);
+	return code;
+}
+
 static uint32_t create(const wchar_t *account, const wchar_t *secret, SC_HANDLE manager, SC_HANDLE *service)
 {
 	wchar_t program[PATH_UNITS], command[PATH_UNITS + 20];
@@ -152,7 +172,9 @@ static uint32_t create(const wchar_t *account, const wchar_t *secret, SC_HANDLE 
 		NULL, account, secret);
 	if (!*service)
 		return GetLastError();
-	code = lf_service_log_install();
+	code = protect(*service);
+	if (code == 0)
+		code = lf_service_log_install();
 	if (code == 0)
 		code = describe(*service);
 	if (code == 0 && !StartServiceW(*service, 0, NULL))
