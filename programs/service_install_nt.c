@@ -186,14 +186,16 @@ static int install(const struct lf_command_line *line, const wchar_t *account, c
 {
 	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE);
 	SC_HANDLE service = NULL;
+	SERVICE_STATUS status;
 	uint32_t code;
 
 	if (!manager)
 		return fail(line, NULL, "the services cannot be reached", GetLastError());
 	code = create(account, secret, manager, &service);
 	CloseServiceHandle(manager);
-	/* Nothing is left of one that does not start. */
+	/* Nothing is left of one that does not start, nor of one that starts too late. */
 	if (code != 0 && service) {
+		ControlService(service, SERVICE_CONTROL_STOP, &status);
 		DeleteService(service);
 		lf_service_log_remove();
 	}
@@ -222,10 +224,11 @@ int lf_verb_service_install(const struct lf_command_line *line)
 			line, line->account, "no name of an account: DOMAIN\\NAME, or NAME", LF_EXIT_USAGE);
 	if (!has_secret(line->account))
 		return install(line, account, NULL);
-	if (!read_secret(line->account, secret))
-		return lf_report(line, line->account,
+	if (read_secret(line->account, secret))
+		status = install(line, account, secret);
+	else
+		status = lf_report(line, line->account,
 			"its password is missing: type it, or give it on standard input", LF_EXIT_USAGE);
-	status = install(line, account, secret);
 	SecureZeroMemory(secret, sizeof(secret));
 	return status;
 }
