@@ -140,20 +140,30 @@ static bool file_of_service(const QUERY_SERVICE_CONFIGW *config, wchar_t path[MA
 	return true;
 }
 
-/* What lies outside of the driver store goes with its service; in the store it went with the package. */
-static void remove_file(SC_HANDLE service)
+/* Somebody else's service may well be called lungfish: ours is a driver, and this is its file. */
+static bool is_our_driver(SC_HANDLE service, wchar_t path[MAX_PATH])
 {
-	static const wchar_t name[] = L"lungfish.sys";
 	union {
 		QUERY_SERVICE_CONFIGW config;
 		BYTE bytes[8192]; /* most that there can be */
 	} room;
-	wchar_t path[MAX_PATH];
 	DWORD length;
 
-	if (QueryServiceConfigW(service, &room.config, sizeof(room), &length) &&
-		file_of_service(&room.config, path) && _wcsicmp(lf_file_name(path), name) == 0)
-		DeleteFileW(path);
+	return QueryServiceConfigW(service, &room.config, sizeof(room), &length) &&
+	       room.config.dwServiceType == SERVICE_KERNEL_DRIVER && file_of_service(&room.config, path) &&
+	       _wcsicmp(lf_file_name(path), L"lungfish.sys") == 0;
+}
+
+/* What lies outside of the driver store goes with its service; in the store it goes with its package, which
+ * may stay. */
+static void remove_file(const wchar_t *path)
+{
+	static const wchar_t store[] = L"\\DriverStore\\";
+
+	for (const wchar_t *at = path; *at; at++)
+		if (_wcsnicmp(at, store, wcslen(store)) == 0)
+			return;
+	DeleteFileW(path);
 }
 
 /* False: it still runs. */
@@ -182,19 +192,21 @@ uint32_t lf_service_remove(bool *found)
 				  SERVICE_STOP | SERVICE_QUERY_STATUS | SERVICE_QUERY_CONFIG | DELETE)
 			: NULL;
 	uint32_t code = service ? 0 : GetLastError();
+	wchar_t path[MAX_PATH];
 	bool stopped;
 
-	*found = service != NULL;
-	if (service) {
+	*found = service && is_our_driver(service, path);
+	if (*found) {
 		stopped = stop(service);
 		if (stopped)
-			remove_file(service);
+			remove_file(path);
 		if (!DeleteService(service) && GetLastError() != ERROR_SERVICE_MARKED_FOR_DELETE)
 			code = GetLastError();
 		else if (!stopped)
 			code = ERROR_SUCCESS_REBOOT_REQUIRED;
-		CloseServiceHandle(service);
 	}
+	if (service)
+		CloseServiceHandle(service);
 	if (manager)
 		CloseServiceHandle(manager);
 	return code == ERROR_SERVICE_DOES_NOT_EXIST ? 0 : code;
