@@ -39,12 +39,12 @@ function ConvertTo-Argument([string] $Text) {
 }
 
 # Runs lungfish with --json. The object that it prints; for each error an ErrorRecord by way of the caller's cmdlet.
-# Fine: exit statuses that are no error.
+# Fine: exit statuses that are no error. Names and paths stand behind '--': none of them is taken for an option.
 function Invoke-Program([System.Management.Automation.PSCmdlet] $Caller, [string[]] $Arguments, [object] $Target,
     [int[]] $Fine = @(0)) {
     $start = [System.Diagnostics.ProcessStartInfo]::new()
     $start.FileName = Find-Program
-    $start.Arguments = (($Arguments + '--json') | ForEach-Object { ConvertTo-Argument $_ }) -join ' '
+    $start.Arguments = ((@('--json') + $Arguments) | ForEach-Object { ConvertTo-Argument $_ }) -join ' '
     $start.WorkingDirectory = (Get-Location -PSProvider FileSystem).ProviderPath
     $start.UseShellExecute = $false
     $start.CreateNoWindow = $true
@@ -185,8 +185,6 @@ function Connect-LungfishDisk {
         }
         if ($Path) {
             $image = Resolve-Image -Caller $PSCmdlet -Path $Path
-            $arguments += $image
-            if ($Name) { $arguments += $Name }
         }
         if ($CdRom) { $arguments += '--cdrom' }
         if ($Removable) { $arguments += '--removable' }
@@ -202,6 +200,8 @@ function Connect-LungfishDisk {
         if ($Rotation) { $arguments += @('--rotation', $Rotation) }
         if ($WriteCache) { $arguments += @('--write-cache', $WriteCache) }
         if ($Create) { $arguments += @('--create', "$Create") }
+        if ($image) { $arguments += @('--', $image) }
+        if ($Name) { $arguments += $Name }
         $what = if ($image) { $image } else { 'an empty drive' }
         if ($PSCmdlet.ShouldProcess($what, 'connect')) {
             $answer = Invoke-Program -Caller $PSCmdlet -Arguments $arguments -Target $what
@@ -246,7 +246,8 @@ function Disconnect-LungfishDisk {
         }
         foreach ($one in $Id | ForEach-Object { Get-Id $_ }) {
             if ($PSCmdlet.ShouldProcess($one, 'disconnect')) {
-                $null = Invoke-Program -Caller $PSCmdlet -Arguments (@('disconnect', $one) + $options) -Target $one
+                $arguments = @('disconnect') + $options + @('--', $one)
+                $null = Invoke-Program -Caller $PSCmdlet -Arguments $arguments -Target $one
             }
         }
     }
@@ -271,7 +272,7 @@ function Get-LungfishDisk {
     )
     process {
         $arguments = @('list')
-        if ($Id) { $arguments += @($Id | ForEach-Object { Get-Id $_ }) }
+        if ($Id) { $arguments += @('--') + @($Id | ForEach-Object { Get-Id $_ }) }
         $answer = Invoke-Program -Caller $PSCmdlet -Arguments $arguments -Target $Id
         if ($answer) {
             foreach ($device in $answer.devices) { ConvertTo-Disk $device }
