@@ -180,54 +180,23 @@ static void begin_of_chosen(struct lf_gui *gui, enum lf_gui_verb verb, bool forc
 	free(action);
 }
 
-/* Whether what is chosen has file systems that may not have written all they hold. */
-static bool chosen_can_lose(const struct lf_gui *gui)
-{
-	const struct lf_gui_device *device;
-	int index = 0;
-
-	while ((device = lf_gui_list_chosen(&gui->list, &index))) {
-		if (device->device.type != CDROM && !(device->device.flags & LF_CONTROL_DEVICE_READ_ONLY) &&
-			device->device.image.length > 0)
-			return true;
-	}
-	return false;
-}
-
-/* Unlike a disk that is disconnected, nobody asks Windows to let go of a medium: see docs/windows.md. */
-static bool may_lose_medium(struct lf_gui *gui, const wchar_t *question)
-{
-	return !chosen_can_lose(gui) ||
-	       ask_about_chosen(gui, question,
-		       L"What Windows has not written to it yet is lost: eject it in the Explorer first.");
-}
-
-static void eject_images(struct lf_gui *gui)
-{
-	if (may_lose_medium(gui, L"Take the image out of this drive?"))
-		begin_of_chosen(gui, LF_GUI_EJECT, false);
-}
-
+/* The drive is the one that was chosen first: the list goes on while somebody looks for a file. */
 static void insert_image(struct lf_gui *gui)
 {
 	struct lf_gui_action *action = calloc(1, sizeof(*action));
 	const struct lf_gui_device *device;
 	int index = 0;
 
-	gui->talking = true;
-	if (action && lf_gui_ask_file(gui->window, L"Insert an image", action->image)) {
-		gui->talking = false;
-		/* The list went on meanwhile. */
-		device = lf_gui_list_chosen(&gui->list, &index);
-		if (device && device->device.flags & LF_CONTROL_DEVICE_REMOVABLE &&
-			may_lose_medium(gui, L"Take the image that is in this drive out?")) {
-			action->verb = LF_GUI_INSERT;
-			strcpy_s(action->id, sizeof(action->id), device->device.id.bytes);
+	device = lf_gui_list_chosen(&gui->list, &index);
+	if (action && device) {
+		action->verb = LF_GUI_INSERT;
+		strcpy_s(action->id, sizeof(action->id), device->device.id.bytes);
+		gui->talking = true;
+		if (lf_gui_ask_file(gui->window, L"Insert an image", action->image))
 			lf_gui_begin(gui, action);
-		}
+		gui->talking = false;
+		lf_gui_tell(gui);
 	}
-	gui->talking = false;
-	lf_gui_tell(gui);
 	free(action);
 }
 
@@ -290,7 +259,7 @@ void lf_gui_command(struct lf_gui *gui, int id)
 		insert_image(gui);
 		break;
 	case LF_ID_EJECT:
-		eject_images(gui);
+		begin_of_chosen(gui, LF_GUI_EJECT, false);
 		break;
 	case LF_ID_RESIZE:
 		begin_of_chosen(gui, LF_GUI_RESIZE, false);
