@@ -80,25 +80,25 @@ void lf_gui_close(struct lf_gui_worker *worker, struct lf_client *client)
 	lf_session_close(client);
 }
 
-/* False: it stays the caller's. */
+/* With the lock. False: it stays the caller's. */
 static bool post(struct lf_gui_model *model, UINT message, void *item)
 {
-	bool posted;
-
-	EnterCriticalSection(&model->lock);
-	posted = !model->stopping && PostMessageW(model->window, message, 0, (LPARAM)item);
-	LeaveCriticalSection(&model->lock);
-	return posted;
+	return !model->stopping && PostMessageW(model->window, message, 0, (LPARAM)item);
 }
 
+/* Who hears of the result finds the worker free: from then on it may be another thread's. */
 static void end(struct lf_gui_worker *worker)
 {
 	struct lf_gui_model *model = worker->model;
+	struct lf_gui_result *result = worker->result;
 
 	EnterCriticalSection(&model->lock);
 	worker->busy = false;
 	worker->result = NULL;
+	if (result && post(model, LF_GUI_WM_RESULT, result))
+		result = NULL;
 	LeaveCriticalSection(&model->lock);
+	lf_gui_result_free(result);
 	SetEvent(model->wake);
 	release(model);
 }
@@ -126,8 +126,11 @@ static unsigned __stdcall poll(void *context)
 			snapshot = lf_gui_snapshot_take(worker, &memory);
 		if (snapshot && snapshot->status == LF_EXIT_NO_ADAPTER)
 			wait_ms = SEEK_MS;
-		if (snapshot && !post(model, LF_GUI_WM_SNAPSHOT, snapshot))
-			lf_gui_snapshot_free(snapshot);
+		EnterCriticalSection(&model->lock);
+		if (snapshot && post(model, LF_GUI_WM_SNAPSHOT, snapshot))
+			snapshot = NULL;
+		LeaveCriticalSection(&model->lock);
+		lf_gui_snapshot_free(snapshot);
 		WaitForSingleObject(model->wake, watching ? wait_ms : INFINITE);
 	}
 	free(memory.at);
@@ -140,8 +143,6 @@ static unsigned __stdcall act(void *context)
 	struct lf_gui_worker *worker = context;
 
 	lf_gui_act(worker);
-	if (!post(worker->model, LF_GUI_WM_RESULT, worker->result))
-		lf_gui_result_free(worker->result);
 	end(worker);
 	return 0;
 }
