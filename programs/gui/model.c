@@ -227,6 +227,9 @@ void lf_gui_model_watch(struct lf_gui_model *model, bool on)
 
 void lf_gui_model_refresh(struct lf_gui_model *model)
 {
+	EnterCriticalSection(&model->lock);
+	model->renames = true;
+	LeaveCriticalSection(&model->lock);
 	SetEvent(model->wake);
 }
 

@@ -24,6 +24,7 @@ struct lf_gui_model {
 	LONG users;   /* the window and each thread */
 	CRITICAL_SECTION lock;
 	bool watching, stopping; /* under the lock */
+	bool renames;            /* likewise: disks may have other names by now */
 	struct lf_gui_worker poll, actions[LF_GUI_ACTIONS_MAX];
 };
 

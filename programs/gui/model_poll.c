@@ -109,7 +109,22 @@ static bool name_disk(void *context, const struct lf_disk *disk)
 	return false;
 }
 
-/* What Windows calls a disk stays as long as it is there: only those without a name are looked for. */
+/*
+ * What Windows calls a disk stays until devices come or go: only those without a name are looked for. Asked
+ * for before the adapter's list is read, so that what changes meanwhile is looked at again.
+ */
+static void forget_names(struct lf_gui_model *model, struct lf_gui_memory *memory)
+{
+	bool renames;
+
+	EnterCriticalSection(&model->lock);
+	renames = model->renames;
+	model->renames = false;
+	LeaveCriticalSection(&model->lock);
+	for (uint32_t i = 0; renames && i < memory->count; i++)
+		memory->at[i].disk[0] = L'\0';
+}
+
 static void name_all(struct lf_client *client, struct lf_gui_snapshot *snapshot, struct lf_gui_known *known)
 {
 	struct naming naming = {snapshot, known};
@@ -183,6 +198,7 @@ struct lf_gui_snapshot *lf_gui_snapshot_take(struct lf_gui_worker *worker, struc
 
 	if (snapshots >= SNAPSHOTS_MAX)
 		return NULL;
+	forget_names(worker->model, memory);
 	lf_gui_line(worker->model, &message, &line);
 	client = lf_gui_open(worker, &line, &status);
 	if (client) {
@@ -194,6 +210,9 @@ struct lf_gui_snapshot *lf_gui_snapshot_take(struct lf_gui_worker *worker, struc
 	free(devices.at);
 	if (status == LF_EXIT_DONE)
 		return snapshot;
+	/* The next adapter numbers its devices anew. */
+	free(memory->at);
+	*memory = (struct lf_gui_memory){0};
 	snapshot = make(0);
 	if (snapshot) {
 		snapshot->status = status;
