@@ -153,6 +153,19 @@ static void set_cells(const struct lf_gui_list *list, int index, const struct lf
 	}
 }
 
+/* NULL: it left. One of the same number and another ID is another adapter's: nobody has chosen it. */
+static const struct lf_gui_device *device_of_row(const struct lf_gui_list *list, int index)
+{
+	const struct lf_gui_device *device = find_device(list->shown, number_at(list, index));
+	wchar_t id[LF_GUI_TEXT_ROOM], before[LF_GUI_TEXT_ROOM];
+
+	if (!device)
+		return NULL;
+	lf_gui_cell(device, LF_COLUMN_ID, id, LF_GUI_TEXT_ROOM);
+	ListView_GetItemText(list->window, index, LF_COLUMN_ID, before, LF_GUI_TEXT_ROOM);
+	return wcscmp(id, before) == 0 ? device : NULL;
+}
+
 /* What left goes, what is still there gets its cells; seen: by index in the snapshot. */
 static bool update_rows(struct lf_gui_list *list, bool *seen)
 {
@@ -160,7 +173,7 @@ static bool update_rows(struct lf_gui_list *list, bool *seen)
 	bool gone = false;
 
 	for (int i = ListView_GetItemCount(list->window) - 1; i >= 0; i--) {
-		const struct lf_gui_device *device = find_device(snapshot, number_at(list, i));
+		const struct lf_gui_device *device = device_of_row(list, i);
 		if (device) {
 			seen[device - snapshot->devices] = true;
 			set_cells(list, i, device);
