@@ -10,7 +10,9 @@
 #define KINDS_NAME L"Images (" KINDS L")"
 #define ALL_NAME   L"All files (*.*)"
 #define NAMES_ONCE KINDS_NAME L"\0" KINDS L"\0" ALL_NAME L"\0*.*\0"
-#define HOW        (FOS_FORCEFILESYSTEM | FOS_FILEMUSTEXIST | FOS_DONTADDTORECENT | FOS_NODEREFERENCELINKS)
+#define HOW                                                                                                  \
+	(FOS_FORCEFILESYSTEM | FOS_FILEMUSTEXIST | FOS_DONTADDTORECENT | FOS_NODEREFERENCELINKS |            \
+		FOS_NOCHANGEDIR)
 
 /* CLSID_FileOpenDialog, IID_IFileOpenDialog: not every library has them. */
 static const GUID dialog_class = {
