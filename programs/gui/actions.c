@@ -61,8 +61,27 @@ static void begin_next(struct lf_gui *gui)
 	}
 }
 
+static bool is_same(const struct lf_gui_action *one, const struct lf_gui_action *other)
+{
+	return one->verb == other->verb && strcmp(one->id, other->id) == 0 &&
+	       wcscmp(one->image, other->image) == 0;
+}
+
+/* A key that is held down asks for the same over and over. Force is something else, also while nobody lets
+ * go. */
+static bool goes_on(const struct lf_gui *gui, const struct lf_gui_action *action)
+{
+	for (uint32_t i = 0; action->id[0] && i < gui->going_count; i++) {
+		if (gui->going[i].action.force == action->force && is_same(&gui->going[i].action, action))
+			return true;
+	}
+	return false;
+}
+
 void lf_gui_begin(struct lf_gui *gui, const struct lf_gui_action *action)
 {
+	if (goes_on(gui, action))
+		return;
 	if (gui->going_count == gui->going_room) {
 		uint32_t room = gui->going_room ? gui->going_room * 2 : 16;
 		struct lf_gui_going *going = realloc(gui->going, room * sizeof(*going));
@@ -77,12 +96,6 @@ void lf_gui_begin(struct lf_gui *gui, const struct lf_gui_action *action)
 	gui->going[gui->going_count++].begun = false;
 	begin_next(gui);
 	lf_gui_show_going(gui);
-}
-
-static bool is_same(const struct lf_gui_action *one, const struct lf_gui_action *other)
-{
-	return one->verb == other->verb && strcmp(one->id, other->id) == 0 &&
-	       wcscmp(one->image, other->image) == 0;
 }
 
 void lf_gui_ended(struct lf_gui *gui, const struct lf_gui_action *action)
