@@ -23,4 +23,8 @@ typedef bool lf_disk_wanted(void *context, const struct lf_disk *disk);
 bool lf_find_disk(uint32_t adapter, lf_disk_wanted *wanted, void *context);
 bool lf_disk_is(const struct lf_disk *disk, const struct lf_control_device *device);
 
+/* eject_nt.c: of an adapter at LF_NODE_NONE nobody can be asked. Returns the exit status, after a report. */
+struct lf_command_line;
+int lf_disk_unknown(const struct lf_command_line *line, const char *id);
+
 #endif

@@ -74,6 +74,15 @@ static int eject(const struct lf_command_line *line, const char *id, DEVINST dis
 	return lf_report(line, id, message.text, LF_EXIT_BUSY);
 }
 
+int lf_disk_unknown(const struct lf_command_line *line, const char *id)
+{
+	return lf_report(line, id,
+		"nobody can be asked to let go of it, as this name of the adapter does not say which disks "
+		"are its: leave --socket and LUNGFISH_SOCKET out, or add --force, which loses what is not "
+		"written yet",
+		LF_EXIT_FAILED);
+}
+
 int lf_os_release(const struct lf_command_line *line, struct lf_client *client, const char *id)
 {
 	uint32_t adapter = lf_client_node(client);
@@ -82,11 +91,7 @@ int lf_os_release(const struct lf_command_line *line, struct lf_client *client, 
 	int status;
 
 	if (adapter == LF_NODE_NONE)
-		return lf_report(line, id,
-			"nobody can be asked to let go of it, as this name of the adapter does not say which "
-			"disks are its: leave --socket and LUNGFISH_SOCKET out, or add --force, which loses "
-			"what is not written yet",
-			LF_EXIT_FAILED);
+		return lf_disk_unknown(line, id);
 	status = lf_session_select(line, client, LF_CONTROL_SHOW, id, &reply);
 	if (status != LF_EXIT_DONE)
 		return status;

@@ -140,12 +140,17 @@ int lf_os_lock_medium(const struct lf_command_line *line, struct lf_client *clie
 	const struct lf_control_device *device, struct lf_medium_lock **lock)
 {
 	struct sought sought = {.device = device};
+	uint32_t adapter = lf_client_node(client);
 	int status;
 
 	*lock = NULL;
-	/* What is only read loses nothing. */
-	if (line->force || device->type != 0 || (device->flags & LF_CONTROL_READ_ONLY) ||
-		!lf_find_disk(lf_client_node(client), is_sought, &sought) || sought.name[0] == L'\0')
+	/* What is only read, or not there, loses nothing. */
+	if (line->force || device->type != 0 || device->image.length == 0 ||
+		(device->flags & LF_CONTROL_DEVICE_READ_ONLY))
+		return LF_EXIT_DONE;
+	if (adapter == LF_NODE_NONE)
+		return lf_disk_unknown(line, device->id.bytes);
+	if (!lf_find_disk(adapter, is_sought, &sought) || sought.name[0] == L'\0')
 		return LF_EXIT_DONE;
 	*lock = calloc(1, sizeof(**lock));
 	if (!*lock)
