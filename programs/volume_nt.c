@@ -99,7 +99,8 @@ static int lock_those_on(
 	int status = LF_EXIT_DONE;
 
 	if (search == INVALID_HANDLE_VALUE)
-		return LF_EXIT_DONE;
+		return GetLastError() == ERROR_NO_MORE_FILES ? (int)LF_EXIT_DONE
+							     : refuse(line, id, GetLastError());
 	do {
 		HANDLE volume = open_volume(name, 0);
 		bool wanted = volume != INVALID_HANDLE_VALUE && lies_on(volume, disk);
