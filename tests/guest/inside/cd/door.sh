@@ -77,11 +77,16 @@ lock_ends_with_a_reset()
 {
 	sg_reset --no-esc --device "$G2"
 	settle "$G"
-	sg_prevent --allow "$G"
-	sg_raw "$G" 1b 00 00 00 02 00
+	# udev, which hears of the reset, may lock it for this initiator once more in between.
+	within 10 unlocked_and_open
 	state empty
 	sg_raw "$G" 1b 00 00 00 03 00
 	within 10 label LUNGFISH_ONE
+}
+
+unlocked_and_open()
+{
+	sg_prevent --allow "$G" && sg_raw "$G" 1b 00 00 00 02 00
 }
 
 # udev locks the door when it sees a disc. The host asks, the kernel hears of it, and udev opens the door.
