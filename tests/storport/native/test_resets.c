@@ -142,11 +142,14 @@ TEST(a_bus_reset_does_not_wait)
 {
 	struct stage_unit unit;
 	struct reads *reads = open_with_held_reads(&unit);
+	uint32_t held;
 
 	CHECK(reads != NULL);
 	host_reset_bus(stage);
 	host_reset_bus(stage);
-	CHECK_EQ(host_outstanding(stage) >= READS - 4, true);
+	/* Only what had not reached the file system may have ended. */
+	held = lf_fake_held();
+	CHECK(held > 0 && host_outstanding(stage) >= held);
 	lf_fake_rules_clear();
 	lf_fake_release();
 	for (uint32_t i = 0; i < READS; i++) {
