@@ -19,6 +19,9 @@ extern const GUID lf_adapter_class; /* SCSIAdapter */
 void lf_machine_look(struct lf_machine *machine);
 void lf_driver_look(const struct lf_command_line *line, struct lf_driver *driver);
 
+/* What driver status --json prints. */
+void lf_driver_print_json(const struct lf_command_line *line);
+
 /*
  * Each device node with our hardware ID, whether it is present or not, until one is wanted. False: Windows
  * did not list them, GetLastError says why.

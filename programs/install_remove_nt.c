@@ -251,5 +251,7 @@ int lf_verb_driver_remove(const struct lf_command_line *line)
 	if (removal.found == 0)
 		return lf_report(line, NULL, "no driver of ours is installed: there is nothing to remove",
 			LF_EXIT_NOT_FOUND);
-	return removal.status;
+	if (removal.status == LF_EXIT_DONE && line->json)
+		lf_driver_print_json(line);
+	return lf_output_end(line, removal.status);
 }

@@ -109,6 +109,14 @@ static void print_json(const struct all *all)
 	lf_json_print(stdout, root);
 }
 
+void lf_driver_print_json(const struct lf_command_line *line)
+{
+	struct all all;
+
+	look(line, &all);
+	print_json(&all);
+}
+
 /* ---- Verbs ---- */
 
 int lf_verb_driver_status(const struct lf_command_line *line)

@@ -243,8 +243,9 @@ def half_an_installation_is_removed(machine):
     machine.wine.setup("install", os.path.join(machine.package, "lungfish.inf"), "root\\lungfish")
     machine.wine.setup("remove", "root\\lungfish")
     expect(machine.left(), "nothing is left of half an installation")
-    out, _ = machine.run(0, "remove")
-    expect(out == "", out)
+    out, _ = machine.run(0, "remove", "--json")
+    found = json.loads(out)["drivers"]
+    expect(len(found) == 1 and found[0]["state"] == "missing" and not found[0]["usable"], found)
     machine.expect_nothing()
 
 
