@@ -13,7 +13,7 @@ def allowed_imports():
     with open(os.path.join(SOURCE, "packaging", "windows", "imports")) as text:
         for line in text:
             if line.startswith("\t"):
-                allowed[module].add(line.strip())
+                allowed[module].add(line.split()[0])  # DATA may stand behind it
             elif line.strip() and not line.startswith("#"):
                 module = line.strip().lower()
                 allowed[module] = set()
@@ -34,6 +34,8 @@ def header_problems(image):
 def import_problems(image):
     allowed = allowed_imports()
     found = image.imports()
+    for module in sorted(image.imported_twice()):
+        yield "two descriptors import from %s" % module
     for module, names in found.items():
         for name in names:
             if name not in allowed.get(module, ()):

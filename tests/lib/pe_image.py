@@ -59,21 +59,30 @@ class Image:
         start = self.offset_of(address)
         return self.bytes[start:self.bytes.index(b"\0", start)].decode()
 
-    def imports(self):
-        """{module: [name...]}; one that is imported by number is "#number"."""
-        found = {}
+    def import_descriptors(self):
+        """(module, where its list of names is) of each; a module may come twice."""
         address, length = self.directory(IMPORTS)
         while length:
             lookup, _, _, name, table = struct.unpack_from("<IIIII", self.bytes, self.offset_of(address))
             if not name:
                 break
-            names = found.setdefault(self.text(name).lower(), [])
-            slot = self.offset_of(lookup or table)
+            yield self.text(name).lower(), lookup or table
+            address += 20
+
+    def imported_twice(self):
+        modules = [module for module, _ in self.import_descriptors()]
+        return {module for module in modules if modules.count(module) > 1}
+
+    def imports(self):
+        """{module: [name...]}; one that is imported by number is "#number"."""
+        found = {}
+        for module, lookup in self.import_descriptors():
+            names = found.setdefault(module, [])
+            slot = self.offset_of(lookup)
             while self.number("<Q", slot):
                 value = self.number("<Q", slot)
                 names.append("#%d" % (value & 0xFFFF) if value >> 63 else self.text(value + 2))
                 slot += 8
-            address += 20
         return found
 
     def frames(self):
