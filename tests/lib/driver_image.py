@@ -5,6 +5,8 @@ import os
 from pe_image import EXECUTE, EXPORTS, RELOCATIONS, WRITE
 from windows_build import SOURCE
 
+WRITABLE = {".data", ".bss"}
+GUARD_CF = 0x4000
 FLAGS = {0x20: "high entropy ASLR", 0x40: "ASLR", 0x100: "no execution of data"}
 
 
@@ -27,6 +29,8 @@ def header_problems(image):
         yield "subsystem %d %s: a driver has the native one, 1, here 6.1" % (image.subsystem, image.subsystem_version)
     if image.characteristics & 0x2000 or not image.characteristics & 2:
         yield "characteristics %#x: an executable image, no library" % image.characteristics
+    if image.flags & GUARD_CF:
+        yield "it is marked for control flow guard, whose tables no compiler here makes"
     if not image.section_of(image.entry).flags & EXECUTE:
         yield "the entry point does not lie in code"
 
@@ -50,6 +54,8 @@ def section_problems(image):
     for section in image.sections:
         if section.flags & EXECUTE and section.flags & WRITE:
             yield "%s can be written and executed" % section.name
+        if section.flags & WRITE and section.name not in WRITABLE:
+            yield "%s can be written, for nothing" % section.name
         if section.address % 4096:
             yield "%s begins within a page" % section.name
 
