@@ -34,10 +34,17 @@ WANTED = {
 LINES = {
     "Lungfish_Files": ["lungfish.sys"],
     "Lungfish_Device.Services": ["AddService = lungfish, 0x00000002, Lungfish_Service"],
-    "Lungfish_Hardware": ['HKR,, Security,, "D:P(A;;GA;;;SY)(A;;GA;;;BA)"',
+    "Lungfish_Hardware": ["HKR,, DeviceCharacteristics, 0x00010001, 0x00000100",
+                          'HKR,, Security,, "D:P(A;;GA;;;SY)(A;;GA;;;BA)"',
                           'HKR, "ScsiPort", "NeedsSystemShutdownNotification", 0x00010001, 1'],
-    "Lungfish_Parameters": ['HKR, "Parameters", "BusType", 0x00010001, 0x0000000A'],
+    "Lungfish_Parameters": ['HKR, "Parameters", "BusType", 0x00010001, 0x0000000A',
+                            'HKR, "Parameters", "MaximumTargets", 0x00010001, 16'],
 }
+FORBIDDEN = {"addsoftware", "bitreg", "copyinf", "delfiles", "delreg", "ini2reg", "registerdlls", "renfiles",
+             "updateinis", "updateinifields"}
+# What the kit does after it has linked: the INF as it is, its catalog, signatures.
+PACKAGED = {"SpecifyDriverVerDirectiveDate": "false", "SpecifyDriverVerDirectiveVersion": "false",
+            "EnableInf2cat": "true", "FileDigestAlgorithm": "SHA256"}
 
 
 def read(*path):
@@ -116,6 +123,25 @@ def value_problems(sections):
                 yield "[%s] lacks: %s" % (section, line)
 
 
+def isolation_problems(sections):
+    """What Windows asks of a package whose driver runs where the driver store has it: no directory and no keys but its
+    own, and nothing that is taken away or run while it is installed."""
+    for name, lines in sections.items():
+        for line in lines if name != "Strings" else ():
+            left, _, right = (part.strip() for part in line.partition("="))
+            directories = re.findall(r"%(\d+)%", line)
+            if name == "DestinationDirs":
+                directories.append(right.partition(",")[0])
+            if set(directories) - {"13"}:
+                yield "[%s] leads to another directory: %s" % (name, line)
+            if re.match(r"HK(?:LM|CR|CU|U)\b", line):
+                yield "[%s] writes into a key that is not its own: %s" % (name, line)
+            if left.lower() in FORBIDDEN:
+                yield "[%s] does more than copy a driver and add values: %s" % (name, line)
+        if re.search(r"\.(?:CoInstallers|LogConfigOverride|Software)$|^DefaultInstall", name, re.I):
+            yield "[%s] is not wanted" % name
+
+
 def version_problems(sections):
     version = re.search(r"^\s*version: '([^']+)'", read("meson.build"), re.M).group(1)
     date, _, number = (value(sections, "Version", "DriverVer") or "").partition(",")
@@ -171,6 +197,11 @@ def setting_problems(tree):
     for tag, wanted in (("DriverType", "WDM"), ("ConfigurationType", "Driver"), ("_NT_TARGET_VERSION", "0xA000004")):
         if texts.get(tag) != [wanted]:
             yield "%s is %s, not %s" % (tag, texts.get(tag), wanted)
+    for tag, wanted in PACKAGED.items():
+        if texts.get(tag) != [wanted]:
+            yield "%s is %s, not %s: the kit would make no package of it" % (tag, texts.get(tag), wanted)
+    if [item.get("Include") for item in tree.iter("FilesToPackage")] != ["$(TargetPath)"]:
+        yield "the driver is not in the package: Inf2Cat does not find what the INF names"
     for tag, wanted in (("PreprocessorDefinitions", "LF_WDK=1"), ("AdditionalDependencies", "storport.lib"),
                         ("AdditionalIncludeDirectories", "$(ProjectDir)..\\..")):
         if not any(wanted in text.split(";") for text in texts.get(tag, ())):
@@ -187,6 +218,7 @@ def main():
     sections, sources = parse_inf(text), compiled("driver.sys")
     case("windows_inf_hangs_together", inf_problems(sections, text))
     case("windows_inf_row_20_says_what_is_wanted", value_problems(sections))
+    case("windows_inf_keeps_to_its_own", isolation_problems(sections))
     case("windows_inf_has_the_version_of_the_project", version_problems(sections))
     case("windows_inf_has_the_parameters_of_the_driver", parameter_problems(sections, sources))
     tree = project()
