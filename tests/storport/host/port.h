@@ -36,14 +36,17 @@ struct host_address_btl8 {
 	UCHAR Reserved;
 };
 
+HOST_AT(host_address, Type, 0x00);
+HOST_AT(host_address, Port, 0x02);
+HOST_AT(host_address, AddressLength, 0x04);
 HOST_SIZE(host_address, 8);
-HOST_AT(host_address_btl8, Type, 0);
-HOST_AT(host_address_btl8, Port, 2);
-HOST_AT(host_address_btl8, AddressLength, 4);
-HOST_AT(host_address_btl8, Path, 8);
-HOST_AT(host_address_btl8, Target, 9);
-HOST_AT(host_address_btl8, Lun, 10);
-HOST_AT(host_address_btl8, Reserved, 11);
+HOST_AT(host_address_btl8, Type, 0x00);
+HOST_AT(host_address_btl8, Port, 0x02);
+HOST_AT(host_address_btl8, AddressLength, 0x04);
+HOST_AT(host_address_btl8, Path, 0x08);
+HOST_AT(host_address_btl8, Target, 0x09);
+HOST_AT(host_address_btl8, Lun, 0x0a);
+HOST_AT(host_address_btl8, Reserved, 0x0b);
 HOST_SIZE(host_address_btl8, 12);
 
 /* ---- The old SRB, and what its bytes mean for some functions ---- */
@@ -120,9 +123,21 @@ struct host_srb_pnp {
 	UCHAR Reserved4[16];
 };
 
+HOST_AT(host_srb_pnp, Length, 0x00);
+HOST_AT(host_srb_pnp, Function, 0x02);
+HOST_AT(host_srb_pnp, SrbStatus, 0x03);
+HOST_AT(host_srb_pnp, PnPSubFunction, 0x04);
+HOST_AT(host_srb_pnp, PathId, 0x05);
+HOST_AT(host_srb_pnp, TargetId, 0x06);
+HOST_AT(host_srb_pnp, Lun, 0x07);
 HOST_AT(host_srb_pnp, PnPAction, 0x08);
 HOST_AT(host_srb_pnp, SrbFlags, 0x0c);
+HOST_AT(host_srb_pnp, DataTransferLength, 0x10);
+HOST_AT(host_srb_pnp, TimeOutValue, 0x14);
 HOST_AT(host_srb_pnp, DataBuffer, 0x18);
+HOST_AT(host_srb_pnp, SenseInfoBuffer, 0x20);
+HOST_AT(host_srb_pnp, NextSrb, 0x28);
+HOST_AT(host_srb_pnp, OriginalRequest, 0x30);
 HOST_AT(host_srb_pnp, SrbExtension, 0x38);
 HOST_AT(host_srb_pnp, SrbPnPFlags, 0x40);
 HOST_SIZE(host_srb_pnp, 0x58);
@@ -150,9 +165,21 @@ struct host_srb_power {
 	UCHAR Reserved5[16];
 };
 
+HOST_AT(host_srb_power, Length, 0x00);
+HOST_AT(host_srb_power, Function, 0x02);
+HOST_AT(host_srb_power, SrbStatus, 0x03);
+HOST_AT(host_srb_power, SrbPowerFlags, 0x04);
+HOST_AT(host_srb_power, PathId, 0x05);
+HOST_AT(host_srb_power, TargetId, 0x06);
+HOST_AT(host_srb_power, Lun, 0x07);
 HOST_AT(host_srb_power, DevicePowerState, 0x08);
 HOST_AT(host_srb_power, SrbFlags, 0x0c);
+HOST_AT(host_srb_power, DataTransferLength, 0x10);
+HOST_AT(host_srb_power, TimeOutValue, 0x14);
 HOST_AT(host_srb_power, DataBuffer, 0x18);
+HOST_AT(host_srb_power, SenseInfoBuffer, 0x20);
+HOST_AT(host_srb_power, NextSrb, 0x28);
+HOST_AT(host_srb_power, OriginalRequest, 0x30);
 HOST_AT(host_srb_power, SrbExtension, 0x38);
 HOST_AT(host_srb_power, PowerAction, 0x40);
 HOST_SIZE(host_srb_power, 0x58);
@@ -268,6 +295,18 @@ struct host_srbex_cdb32 {
 	UCHAR Cdb[32];
 };
 
+struct host_srbex_cdb_var {
+	ULONG Type;
+	ULONG Length;
+	UCHAR ScsiStatus;
+	UCHAR SenseInfoBufferLength;
+	UCHAR Reserved[2];
+	ULONG CdbLength;
+	ULONG Reserved1[2];
+	void *SenseInfoBuffer;
+	UCHAR Cdb[1];
+};
+
 struct host_srbex_power {
 	ULONG Type;
 	ULONG Length;
@@ -299,31 +338,52 @@ struct host_srbex_io_info {
 	ULONG Reserved1[4];
 };
 
+HOST_AT(host_srbex_data, Type, 0x00);
 HOST_AT(host_srbex_data, Length, 0x04);
 HOST_SIZE(host_srbex_data, 0x08);
+HOST_AT(host_srbex_cdb16, Type, 0x00);
+HOST_AT(host_srbex_cdb16, Length, 0x04);
 HOST_AT(host_srbex_cdb16, ScsiStatus, 0x08);
 HOST_AT(host_srbex_cdb16, SenseInfoBufferLength, 0x09);
 HOST_AT(host_srbex_cdb16, CdbLength, 0x0a);
 HOST_AT(host_srbex_cdb16, SenseInfoBuffer, 0x10);
 HOST_AT(host_srbex_cdb16, Cdb, 0x18);
 HOST_SIZE(host_srbex_cdb16, 0x28);
+HOST_AT(host_srbex_cdb32, Type, 0x00);
+HOST_AT(host_srbex_cdb32, Length, 0x04);
+HOST_AT(host_srbex_cdb32, ScsiStatus, 0x08);
+HOST_AT(host_srbex_cdb32, SenseInfoBufferLength, 0x09);
 HOST_AT(host_srbex_cdb32, CdbLength, 0x0a);
 HOST_AT(host_srbex_cdb32, SenseInfoBuffer, 0x10);
 HOST_AT(host_srbex_cdb32, Cdb, 0x18);
 HOST_SIZE(host_srbex_cdb32, 0x38);
+HOST_AT(host_srbex_cdb_var, Type, 0x00);
+HOST_AT(host_srbex_cdb_var, Length, 0x04);
+HOST_AT(host_srbex_cdb_var, ScsiStatus, 0x08);
+HOST_AT(host_srbex_cdb_var, SenseInfoBufferLength, 0x09);
+HOST_AT(host_srbex_cdb_var, CdbLength, 0x0c);
+HOST_AT(host_srbex_cdb_var, SenseInfoBuffer, 0x18);
+HOST_AT(host_srbex_cdb_var, Cdb, 0x20);
+HOST_AT(host_srbex_power, Type, 0x00);
+HOST_AT(host_srbex_power, Length, 0x04);
 HOST_AT(host_srbex_power, SrbPowerFlags, 0x08);
 HOST_AT(host_srbex_power, DevicePowerState, 0x0c);
 HOST_AT(host_srbex_power, PowerAction, 0x10);
 HOST_SIZE(host_srbex_power, 0x14);
+HOST_AT(host_srbex_pnp, Type, 0x00);
+HOST_AT(host_srbex_pnp, Length, 0x04);
 HOST_AT(host_srbex_pnp, PnPSubFunction, 0x08);
 HOST_AT(host_srbex_pnp, PnPAction, 0x0c);
 HOST_AT(host_srbex_pnp, SrbPnPFlags, 0x10);
 HOST_SIZE(host_srbex_pnp, 0x18);
+HOST_AT(host_srbex_io_info, Type, 0x00);
+HOST_AT(host_srbex_io_info, Length, 0x04);
 HOST_AT(host_srbex_io_info, Flags, 0x08);
 HOST_AT(host_srbex_io_info, Key, 0x0c);
 HOST_AT(host_srbex_io_info, RWLength, 0x10);
 HOST_AT(host_srbex_io_info, IsWriteRequest, 0x14);
 HOST_AT(host_srbex_io_info, CachePriority, 0x15);
+HOST_SIZE(host_srbex_io_info, 0x28);
 
 /* ---- Codes in an SRB ---- */
 
@@ -444,6 +504,16 @@ HOST_AT(host_capabilities, Address, 0x08);
 HOST_AT(host_capabilities, UINumber, 0x0c);
 HOST_SIZE(host_capabilities, 0x18);
 
+/* Of a miniport that has not asked for the full ones; all but RawDeviceOK, bits behind it one lower. */
+struct host_capabilities_old {
+	USHORT Version;
+	ULONG Bits;
+};
+
+HOST_AT(host_capabilities_old, Version, 0x00);
+HOST_AT(host_capabilities_old, Bits, 0x04);
+HOST_SIZE(host_capabilities_old, 0x08);
+
 /* In DataBuffer of HOST_SRB_IO_CONTROL, before the data. */
 struct host_io_control {
 	ULONG HeaderLength;
@@ -454,7 +524,12 @@ struct host_io_control {
 	ULONG Length;
 };
 
+HOST_AT(host_io_control, HeaderLength, 0x00);
+HOST_AT(host_io_control, Signature, 0x04);
+HOST_AT(host_io_control, Timeout, 0x0c);
 HOST_AT(host_io_control, ControlCode, 0x10);
+HOST_AT(host_io_control, ReturnCode, 0x14);
+HOST_AT(host_io_control, Length, 0x18);
 HOST_SIZE(host_io_control, 0x1c);
 
 /* ---- What HwFindAdapter is given ---- */
@@ -473,6 +548,11 @@ struct host_dump_region {
 	LARGE_INTEGER PhysicalBase;
 	ULONG Length;
 };
+
+HOST_AT(host_dump_region, VirtualBase, 0x00);
+HOST_AT(host_dump_region, PhysicalBase, 0x08);
+HOST_AT(host_dump_region, Length, 0x10);
+HOST_SIZE(host_dump_region, 0x18);
 
 struct host_config {
 	ULONG Length;
@@ -523,7 +603,7 @@ struct host_config {
 	ULONG DeviceExtensionSize;
 	ULONG SpecificLuExtensionSize;
 	ULONG SrbExtensionSize;
-	UCHAR Dma64BitAddresses;
+	UCHAR Dma64BitAddresses; /* enum host_dma64 */
 	BOOLEAN ResetTargetSupported;
 	UCHAR MaximumNumberOfLogicalUnits;
 	BOOLEAN WmiDataProvider;
@@ -546,6 +626,11 @@ struct host_config {
 enum host_srb_type {
 	HOST_SRB_TYPE_OLD = 0,
 	HOST_SRB_TYPE_EXTENDED = 1,
+};
+
+enum host_dma64 {
+	HOST_DMA64_FULL = 2,
+	HOST_DMA64_SYSTEM = 0x80, /* what the port driver says before */
 };
 
 enum host_synchronization {
@@ -701,9 +786,13 @@ struct host_unit_power {
 	ULONG PowerState;  /* enum host_power_state */
 };
 
-HOST_AT(host_control_list, SupportedTypeList, 4);
+HOST_AT(host_control_list, MaxControlType, 0x00);
+HOST_AT(host_control_list, SupportedTypeList, 0x04);
+HOST_AT(host_unit_usage, Address, 0x00);
 HOST_AT(host_unit_usage, UsageType, 0x08);
 HOST_AT(host_unit_usage, InUse, 0x0c);
+HOST_SIZE(host_unit_usage, 0x10);
+HOST_AT(host_unit_power, Address, 0x00);
 HOST_AT(host_unit_power, PowerAction, 0x08);
 HOST_AT(host_unit_power, PowerState, 0x0c);
 HOST_SIZE(host_unit_power, 0x10);
@@ -725,7 +814,7 @@ typedef void NTAPI host_hw_complete_service_irp(void *DeviceExtension);
 typedef void NTAPI host_hw_initialize_tracing(void *DriverObject, void *RegistryPath);
 typedef void NTAPI host_hw_cleanup_tracing(void *DriverObject);
 typedef void NTAPI host_hw_tracing_enabled(void *DeviceExtension, BOOLEAN Enabled);
-typedef void NTAPI host_hw_passive_initialize(void *DeviceExtension);
+typedef BOOLEAN NTAPI host_hw_passive_initialize(void *DeviceExtension);
 
 /* HwInitializationDataSize 0xd0: Windows 8 and later. */
 struct host_registration {
@@ -877,6 +966,9 @@ enum host_extended_function {
 	HOST_EX_QUERY_PERFORMANCE_COUNTER = 47,
 	HOST_EX_SET_ADAPTER_BUS_TYPE = 64,
 };
+
+/* The control code of service requests; IOCTL_MINIPORT_PROCESS_SERVICE_IRP. */
+#define HOST_IOCTL_SERVICE 0x0004d038
 
 #define HOST_STOR_SUCCESS                0u
 #define HOST_STOR_UNSUCCESSFUL           0xc1000001u

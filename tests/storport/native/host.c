@@ -206,8 +206,9 @@ static void judge_config(struct host_config *config)
 	if (config->MapBuffers != HOST_MAP_NON_READ_WRITE)
 		lf_fake_broken("MapBuffers is %u", config->MapBuffers);
 	config->MaxNumberOfIO = between(config->MaxNumberOfIO, IOS_MIN,
-		config->Dma64BitAddresses >= 2 && config->Dma64BitAddresses <= 4 ? HOST_UNINITIALIZED
-										 : IOS_MAX);
+		config->Dma64BitAddresses >= HOST_DMA64_FULL && config->Dma64BitAddresses <= 4
+			? HOST_UNINITIALIZED
+			: IOS_MAX);
 	config->MaxIOsPerLun = between(config->MaxIOsPerLun, IOS_MIN,
 		config->SrbType == HOST_SRB_TYPE_EXTENDED ? config->MaxNumberOfIO : LUN_IOS_MAX);
 	if (config->InitialLunQueueDepth > config->MaxIOsPerLun)

@@ -8,8 +8,6 @@
 void StorPortNotification(enum host_notification type, void *extension, ...);
 ULONG StorPortExtendedFunction(enum host_extended_function code, void *extension, ...);
 
-#define SERVICE_CODE 0x0004d038
-
 void StorPortNotification(enum host_notification type, void *extension, ...)
 {
 	struct host *host = host_of(extension);
@@ -70,7 +68,7 @@ ULONG StorPortExtendedFunction(enum host_extended_function code, void *extension
 
 void host_service_begin(struct host *host, struct host_service *service)
 {
-	ULONG code = service->code == 0 ? SERVICE_CODE : service->code;
+	ULONG code = service->code == 0 ? HOST_IOCTL_SERVICE : service->code;
 
 	service->host = host;
 	service->ended = false;

@@ -199,7 +199,7 @@ static void prepare_config(struct standin_adapter *adapter)
 		.DeviceExtensionSize = adapter->hw.DeviceExtensionSize,
 		.SpecificLuExtensionSize = adapter->hw.SpecificLuExtensionSize,
 		.SrbExtensionSize = adapter->hw.SrbExtensionSize,
-		.Dma64BitAddresses = 0x80,
+		.Dma64BitAddresses = HOST_DMA64_SYSTEM,
 		.MaximumNumberOfLogicalUnits = 1,
 		.VirtualDevice = TRUE,
 		.MaxNumberOfIO = 1000,

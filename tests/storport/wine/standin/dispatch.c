@@ -5,7 +5,6 @@
  */
 #include "tests/storport/wine/standin/port.h"
 
-#define IOCTL_OF_SERVICE     0x0004d038 /* IOCTL_MINIPORT_PROCESS_SERVICE_IRP */
 #define IOCTL_OF_PASS        0x0004d004 /* IOCTL_SCSI_PASS_THROUGH */
 #define IOCTL_OF_PASS_DIRECT 0x0004d014
 #define IOCTL_OF_ADDRESS     0x00041018 /* IOCTL_SCSI_GET_ADDRESS */
@@ -157,7 +156,7 @@ static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
 		return describe(extension->unit, irp);
 	if (extension->kind == STANDIN_UNIT)
 		return standin_finish(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
-	if (code == IOCTL_OF_SERVICE)
+	if (code == HOST_IOCTL_SERVICE)
 		return service(extension->adapter, irp);
 	return standin_finish(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
 }
