@@ -228,6 +228,11 @@ static enum lf_error examine_block_sizes(const struct lf_source *source, struct 
 			lf_file_shown(source->path), (unsigned)physical, (unsigned)size, PHYSICAL_BLOCK_MAX);
 		return LF_E_INVALID;
 	}
+	/* Any server and any file system may answer this; it is divided by. */
+	if (store->unbuffered && !is_power_of_two(sector))
+		return refuse(message, source, LF_E_UNSUPPORTED,
+			"its volume does not say how large its sectors are: move it to another volume, or "
+			"--read-only");
 	if (store->unbuffered && size < sector) {
 		lf_message_set(message,
 			"%s: the sectors of its volume have %u bytes, more than a block of %u: "
@@ -248,7 +253,7 @@ static enum lf_error examine_size(const struct lf_source *source, struct lf_stor
 
 	if (size == 0)
 		return refuse(message, source, LF_E_INVALID,
-			"empty: give it a size: fsutil file createnew FILE BYTES");
+			"empty: delete it, and let --create SIZE make it anew");
 	if (size > INT64_MAX)
 		return refuse(message, source, LF_E_RANGE, "too large: 8 EiB less a block are possible");
 	if (size % block != 0) {

@@ -168,6 +168,12 @@ static uint64_t units(const struct lf_fake_volume *volume, bool available)
 	return (available ? all - (taken < all ? taken : all) : all) / 4096;
 }
 
+static uint32_t told_sector(const struct lf_fake_volume_options *options)
+{
+	uint32_t told = options->told_sector_bytes ? options->told_sector_bytes : options->sector_bytes;
+	return told == LF_FAKE_NO_SECTORS ? 0 : told;
+}
+
 static size_t answer_volume(
 	const struct lf_fake_volume *volume, FS_INFORMATION_CLASS class, union answer *answer)
 {
@@ -180,14 +186,14 @@ static size_t answer_volume(
 		answer->size.TotalAllocationUnits.QuadPart = (LONGLONG)units(volume, false);
 		answer->size.AvailableAllocationUnits.QuadPart = (LONGLONG)units(volume, true);
 		answer->size.SectorsPerAllocationUnit = 4096 / options->sector_bytes;
-		answer->size.BytesPerSector = options->sector_bytes;
+		answer->size.BytesPerSector = told_sector(options);
 		return sizeof(answer->size);
 	case FileFsFullSizeInformation:
 		answer->full.TotalAllocationUnits.QuadPart = (LONGLONG)units(volume, false);
 		answer->full.CallerAvailableAllocationUnits.QuadPart = (LONGLONG)units(volume, true);
 		answer->full.ActualAvailableAllocationUnits.QuadPart = (LONGLONG)units(volume, true);
 		answer->full.SectorsPerAllocationUnit = 4096 / options->sector_bytes;
-		answer->full.BytesPerSector = options->sector_bytes;
+		answer->full.BytesPerSector = told_sector(options);
 		return sizeof(answer->full);
 	case FileFsDeviceInformation:
 		answer->device.DeviceType = options->device_type;
@@ -201,7 +207,7 @@ static size_t answer_volume(
 		answer->attribute.FileSystemName[0] = L'N';
 		return sizeof(answer->attribute);
 	case FileFsSectorSizeInformation:
-		answer->sector.LogicalBytesPerSector = options->sector_bytes;
+		answer->sector.LogicalBytesPerSector = told_sector(options);
 		answer->sector.PhysicalBytesPerSectorForAtomicity = options->physical_bytes;
 		answer->sector.PhysicalBytesPerSectorForPerformance = options->physical_bytes;
 		answer->sector.FileSystemEffectivePhysicalBytesPerSectorForAtomicity =

@@ -130,12 +130,16 @@ enum lf_fake_how {
 	LF_FAKE_EITHER,   /* by the dice */
 };
 
+#define LF_FAKE_NO_SECTORS UINT32_MAX
+
 struct lf_fake_volume_options {
-	const char *name;        /* "C:", "Volume{...}" or, remote, "server\\share" */
-	bool remote;             /* \??\UNC\server\share: no notifications, no device id */
-	bool no_sparse;          /* FSCTL_SET_SPARSE and _ZERO_DATA are not known */
-	bool no_trim;            /* FSCTL_FILE_LEVEL_TRIM is not known */
-	uint32_t sector_bytes;   /* 0: 512 */
+	const char *name;      /* "C:", "Volume{...}" or, remote, "server\\share" */
+	bool remote;           /* \??\UNC\server\share: no notifications, no device id */
+	bool no_sparse;        /* FSCTL_SET_SPARSE and _ZERO_DATA are not known */
+	bool no_trim;          /* FSCTL_FILE_LEVEL_TRIM is not known */
+	uint32_t sector_bytes; /* 0: 512 */
+	/* What is said of them to whoever asks; 0: the truth, LF_FAKE_NO_SECTORS: 0. */
+	uint32_t told_sector_bytes;
 	uint32_t physical_bytes; /* 0: sector_bytes */
 	uint32_t alignment;      /* of buffers, as a mask; 0: FILE_BYTE_ALIGNMENT */
 	uint64_t capacity_bytes; /* 0: as much as asked for; what is allocated counts */

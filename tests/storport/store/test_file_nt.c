@@ -22,6 +22,18 @@ static void finish(void)
 	kernel_end();
 }
 
+static enum lf_error end_read(uint64_t offset_bytes)
+{
+	struct job *job = job_make(&image, LF_OP_READ, offset_bytes, 4096);
+	enum lf_error error;
+
+	job_lend(job, 0, 0);
+	job_submit(job);
+	error = job_wait(job);
+	job_free(job);
+	return error;
+}
+
 /* ---- what is opened ---- */
 
 TEST(an_image_is_opened_and_closed_without_a_trace)
@@ -120,6 +132,27 @@ TEST(blocks_smaller_than_the_sectors_of_the_host_are_refused)
 	options = (struct image_options){.path = "D:\\disk.img", .read_only = true, .block_size = 2048};
 	CHECK_EQ(image_try(&image, &options), LF_OK);
 	finish();
+}
+
+TEST(a_volume_that_does_not_know_its_sectors_is_refused)
+{
+	static const uint32_t told[] = {LF_FAKE_NO_SECTORS, 24, 520};
+	struct image_options options = {.path = "D:\\disk.img"};
+
+	for (size_t i = 0; i < lf_count_of(told); i++) {
+		kernel_begin();
+		lf_fake_volume_add(
+			&(struct lf_fake_volume_options){.name = "D:", .told_sector_bytes = told[i]});
+		lf_fake_file_add("D:\\disk.img", MIB, 0);
+		options.read_only = false;
+		options.block_size = 4096;
+		refused("D:\\disk.img", &options, LF_E_UNSUPPORTED, "how large its sectors are");
+		/* Through the cache nobody divides by it. */
+		options.read_only = true;
+		CHECK_EQ(image_try(&image, &options), LF_OK);
+		CHECK_EQ(end_read(4096), LF_OK);
+		finish();
+	}
 }
 
 TEST(physical_blocks_are_those_of_the_disk_below)
