@@ -232,7 +232,9 @@ const struct lf_store_ops lf_store_file_ops = {
 	.close = file_close,
 };
 
-/* Also those that were left; and what other processors still run of ours. The driver's code stays till then.
+/*
+ * Also those that were left; and what other processors still run of ours, in a DPC that has a few
+ * instructions to go. The driver's code stays till then.
  */
 void lf_store_file_quiesce(void)
 {

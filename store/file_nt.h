@@ -129,6 +129,9 @@ struct lf_store {
 	struct lf_link link;   /* in the list of all, see file_nt.c */
 	void *notification;    /* the porter's, once it runs */
 
+	/* Threads of the file system's that are in a completion routine, and from there in the core. */
+	volatile LONG inside;
+
 	KSEMAPHORE work; /* one for each operation in the queue, each flush wanted, each worker to end */
 	KEVENT porter_wake;
 	struct lf_nt_thread porter;
@@ -141,7 +144,7 @@ struct lf_store {
 enum lf_error lf_file_threads_start(struct lf_store *store);
 /*
  * Nothing is in flight. The workers end, then the porter, who lets go of the file. False: some still hang in
- * the file system after that time; lf_file_threads_ended says when they do not any more.
+ * the file system after that time; joining the porter says when they do not any more.
  */
 bool lf_file_threads_stop(struct lf_store *store, uint64_t timeout_ns);
 

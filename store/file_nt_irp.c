@@ -118,28 +118,39 @@ static void transferred(struct lf_io *io, IRP *irp)
 	lf_file_transferred(io, status, information);
 }
 
+/*
+ * On any thread of the file system's. The operation may have ended, and whoever waited for that may go on to
+ * close the image and unload the driver, while this thread is still on its way out of the core and of here.
+ * So it is counted, and the count is the last that it touches; the porter, who is joined, waits for it.
+ */
 static NTSTATUS operation_completed(DEVICE_OBJECT *device, IRP *irp, void *context)
 {
 	struct lf_io *io = context;
 	struct lf_file_io *file_io = lf_file_io_of(io);
+	struct lf_store *store = file_io->store;
 
 	(void)device;
-	if (!is_back(file_io->store, &file_io->flight))
-		return STATUS_MORE_PROCESSING_REQUIRED;
-	if (file_io->flight.worker)
-		wake_worker(file_io->store, file_io->flight.worker, irp);
-	else
-		transferred(io, irp);
+	(void)InterlockedIncrement(&store->inside);
+	if (is_back(store, &file_io->flight)) {
+		if (file_io->flight.worker)
+			wake_worker(store, file_io->flight.worker, irp);
+		else
+			transferred(io, irp);
+	}
+	(void)InterlockedDecrement(&store->inside);
 	return STATUS_MORE_PROCESSING_REQUIRED;
 }
 
+/* Likewise. */
 static NTSTATUS flush_completed(DEVICE_OBJECT *device, IRP *irp, void *context)
 {
 	struct lf_store *store = context;
 
 	(void)device;
+	(void)InterlockedIncrement(&store->inside);
 	if (is_back(store, &store->sync_flight))
 		wake_worker(store, store->sync_flight.worker, irp);
+	(void)InterlockedDecrement(&store->inside);
 	return STATUS_MORE_PROCESSING_REQUIRED;
 }
 

@@ -143,6 +143,8 @@ static void let_go(struct lf_store *store)
 	lf_file_volume_unregister(store);
 	for (uint32_t i = 0; i < store->worker_count; i++)
 		lf_nt_thread_join(&store->workers[i].thread);
+	while (InterlockedExchangeAdd(&store->inside, 0) != 0)
+		lf_file_pause();
 	if (store->handle == LF_HANDLE_NONE)
 		return; /* it was never opened */
 	ObDereferenceObject(store->file);

@@ -109,6 +109,16 @@ static void job_done(struct lf_io *io)
 	if (job->submitting && pthread_equal(job->submitter, pthread_self()))
 		job->ended_in_submit = true;
 	pthread_cond_broadcast(&job->ended);
+	while (job->lingers)
+		pthread_cond_wait(&job->ended, &job->mutex);
+	pthread_mutex_unlock(&job->mutex);
+}
+
+void job_let_go(struct job *job)
+{
+	pthread_mutex_lock(&job->mutex);
+	job->lingers = false;
+	pthread_cond_broadcast(&job->ended);
 	pthread_mutex_unlock(&job->mutex);
 }
 

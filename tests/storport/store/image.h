@@ -55,6 +55,7 @@ struct job {
 	pthread_t submitter; /* in submit or cancel just now */
 	bool submitting;
 	bool ended_in_submit;
+	bool lingers; /* done does not return until job_let_go */
 	_Alignas(16) uint8_t partial[sizeof(MDL) + (JOB_PARTIAL_BYTES / PAGE_SIZE + 2) * sizeof(PFN_NUMBER)];
 };
 
@@ -67,6 +68,7 @@ void job_submit(struct job *job);
 void job_cancel(struct job *job);
 bool job_has_ended(struct job *job);
 enum lf_error job_wait(struct job *job);
+void job_let_go(struct job *job);
 void job_free(struct job *job);
 
 /* These fail the case when the bytes are others. */

@@ -457,6 +457,38 @@ TEST(closing_does_not_wait_for_ever_for_a_share_that_is_dead)
 	kernel_end();
 }
 
+static bool is_closed; /* by atomics */
+
+static void *close_image(void *context)
+{
+	image_close(&image);
+	__atomic_store_n(&is_closed, true, __ATOMIC_SEQ_CST);
+	return context;
+}
+
+/* Else the adapter that it is in, or the driver's code, could be gone under it. */
+TEST(closing_waits_for_a_thread_of_the_file_system_that_is_still_in_our_code)
+{
+	struct job *job;
+	pthread_t closer;
+
+	begin(0);
+	lf_fake_fs_how(LF_FAKE_PENDING, 1);
+	job = job_make(&image, LF_OP_READ, 0, 4096);
+	job_lend(job, 0, 0);
+	job->lingers = true;
+	is_closed = false;
+	job_submit(job);
+	CHECK_EQ(job_wait(job), LF_OK);
+	pthread_create(&closer, NULL, close_image, NULL);
+	doze(50);
+	CHECK(!__atomic_load_n(&is_closed, __ATOMIC_SEQ_CST));
+	job_let_go(job);
+	pthread_join(closer, NULL);
+	job_free(job);
+	kernel_end();
+}
+
 /* ---- the volume ---- */
 
 static uint32_t told;
