@@ -185,7 +185,9 @@ struct lf_file_call {
 
 /*
  * Carries it out on the flight while the worker waits: the status, and what was moved. STATUS_CANCELLED also
- * when it was not even begun because nobody wants it any more.
+ * when it was not even begun because nobody wants it any more. The file system is told that it may wait, too:
+ * what it cannot do at once it would else give to the executive's worker threads, which all disks share, and
+ * where the images of nested disks wait for each other.
  */
 NTSTATUS lf_file_call(struct lf_file_worker *worker, struct lf_file_flight *flight,
 	const struct lf_file_call *call, uint64_t *information);

@@ -331,21 +331,44 @@ static enum next step(struct lf_file_worker *worker, struct lf_io *io)
 	return result(io, status, bytes);
 }
 
+/*
+ * Past the cache a transfer is the disk's, and no thread has to wait for it. But through the cache it is a
+ * copy, for which what is missing has to be read; and a write to a sparse file has to find room first. For
+ * these somebody waits: this worker.
+ */
+static bool is_waited_for(const struct lf_store *store, const struct lf_io *io)
+{
+	return !store->unbuffered || (store->zeroes && io->op == LF_OP_WRITE);
+}
+
+static enum next transfer_direct(
+	struct lf_file_worker *worker, struct lf_io *io, const struct lf_file_call *call, bool *begun)
+{
+	uint64_t bytes;
+	NTSTATUS status;
+
+	if (!is_waited_for(worker->store, io)) {
+		*begun = lf_file_begin_transfer(io, call);
+		return *begun ? NEXT_DONE : failed(io, STATUS_INSUFFICIENT_RESOURCES);
+	}
+	status = lf_file_call(worker, &lf_file_io_of(io)->flight, call, &bytes);
+	return result(io, status, bytes);
+}
+
 void lf_file_carry_out(struct lf_file_worker *worker, struct lf_io *io)
 {
 	struct lf_file_call call = {0};
+	bool begun = false;
 	enum next next;
 
 	do {
-		if (lf_file_io_of(io)->flight.phase == PHASE_TRANSFER && lf_file_direct(io, &call)) {
-			if (lf_file_begin_transfer(io, &call))
-				return;
-			next = failed(io, STATUS_INSUFFICIENT_RESOURCES);
-		} else {
+		if (lf_file_io_of(io)->flight.phase == PHASE_TRANSFER && lf_file_direct(io, &call))
+			next = transfer_direct(worker, io, &call, &begun);
+		else
 			next = step(worker, io);
-		}
 	} while (next == NEXT_STEP);
-	proceed(io, next);
+	if (!begun)
+		proceed(io, next);
 }
 
 /* ---- faults ---- */

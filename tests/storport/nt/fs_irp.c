@@ -84,6 +84,25 @@ static void check_origin(const IRP *irp, const IO_STACK_LOCATION *stack)
 		lf_fake_broken("an IRP to a file system that was of another file, or of none");
 }
 
+/*
+ * A file system asks whether it may wait in the thread that calls it (IoIsOperationSynchronous). If not, what
+ * it cannot do without waiting goes to the executive's worker threads: all but transfers past the cache, and
+ * of these those that need new room in a sparse file.
+ */
+static void check_who_waits(const IRP *irp, const struct lf_fake_io *io)
+{
+	struct lf_fake_file *file = io->open->file;
+	bool is_transfer = io->op == LF_FAKE_READ || io->op == LF_FAKE_WRITE, is_sparse;
+	if ((irp->Flags & IRP_SYNCHRONOUS_API) || !file)
+		return;
+	pthread_mutex_lock(&file->mutex);
+	is_sparse = (file->attributes & FILE_ATTRIBUTE_SPARSE_FILE) != 0;
+	pthread_mutex_unlock(&file->mutex);
+	if (!is_transfer || !(io->object->Flags & FO_NO_INTERMEDIATE_BUFFERING) ||
+		(io->op == LF_FAKE_WRITE && is_sparse))
+		lf_fake_broken("a request for which the executive's worker threads would wait");
+}
+
 static NTSTATUS file_irp(IRP *irp, IO_STACK_LOCATION *stack)
 {
 	enum lf_fake_op op = LF_FAKE_FLUSH;
@@ -112,6 +131,7 @@ static NTSTATUS file_irp(IRP *irp, IO_STACK_LOCATION *stack)
 		io->out_bytes = stack->Parameters.FileSystemControl.OutputBufferLength;
 	}
 	check_origin(irp, stack);
+	check_who_waits(irp, io);
 	io->status = is_known ? check(io, address) : STATUS_INVALID_DEVICE_REQUEST;
 	return lf_fake_io_submit(io);
 }

@@ -331,6 +331,7 @@ struct transfer {
 	struct partial partial;
 	struct lf_fake_buffer *buffer;
 	KEVENT ended;
+	ULONG flags; /* of the IRP, beside IRP_NOCACHE */
 };
 
 static NTSTATUS transfer_ended(DEVICE_OBJECT *device, IRP *irp, PVOID context)
@@ -354,6 +355,7 @@ static bool begin_transfers(struct transfer *transfer)
 	transfer->buffer = lf_fake_buffer_make(8192, 512, 0, 0);
 	KeInitializeEvent(&transfer->ended, SynchronizationEvent, FALSE);
 	MmInitializeMdl(&transfer->partial.mdl, NULL, 3 * PAGE_SIZE);
+	transfer->flags = 0;
 	return true;
 }
 
@@ -366,7 +368,7 @@ static NTSTATUS submit(struct transfer *transfer, UCHAR major, uint64_t offset, 
 	irp->Tail.Overlay.OriginalFileObject = transfer->object;
 	build(&transfer->partial, transfer->buffer, 0, length);
 	irp->MdlAddress = &transfer->partial.mdl;
-	irp->Flags = IRP_NOCACHE;
+	irp->Flags = IRP_NOCACHE | transfer->flags;
 	IO_STACK_LOCATION *next = IoGetNextIrpStackLocation(irp);
 	next->MajorFunction = major;
 	next->FileObject = transfer->object;
@@ -401,6 +403,7 @@ TEST(files_are_read_and_written)
 	struct lf_fake_file *file =
 		lf_fake_file_add("C:\\dir\\a.img", 10ULL << 40, FILE_ATTRIBUTE_SPARSE_FILE);
 	CHECK(begin_transfers(&transfer));
+	transfer.flags = IRP_SYNCHRONOUS_API;
 	CHECK_EQ(lf_fake_file_opens(file), 1);
 	for (uint32_t round = 0; round < 64; round++) {
 		uint64_t offset = (1ULL << 40) + round * 65536ULL - 512;
@@ -502,6 +505,14 @@ static void send_through_the_cache(void)
 	IofCallDriver(IoGetRelatedDeviceObject(transfer.object), transfer.irp);
 }
 
+static void leave_waiting_to_the_executive(void)
+{
+	struct transfer transfer;
+	lf_fake_file_add("C:\\dir\\a.img", 1 << 20, FILE_ATTRIBUTE_SPARSE_FILE);
+	begin_transfers(&transfer);
+	submit(&transfer, IRP_MJ_WRITE, 0, 512);
+}
+
 static void close_twice(void)
 {
 	NTSTATUS status;
@@ -525,6 +536,7 @@ TEST(irps_have_rules)
 	CHECK_BREAKS(send_twice, "somebody else owns it");
 	CHECK_BREAKS(send_with_a_lock, "at IRQL 2");
 	CHECK_BREAKS(send_through_the_cache, "without IRP_NOCACHE");
+	CHECK_BREAKS(leave_waiting_to_the_executive, "the executive's worker threads");
 	CHECK_BREAKS(close_twice, "there is no handle");
 	CHECK_BREAKS(complete_twice, "completed already");
 }

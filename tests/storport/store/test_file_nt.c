@@ -484,6 +484,26 @@ TEST(an_image_grows_and_does_not_shrink)
 	finish();
 }
 
+/* The file system's part looks at each request that comes by here: see check_who_waits. */
+TEST(what_a_file_system_waits_for_is_waited_for_by_our_own_threads)
+{
+	struct image_options options = {.read_only = true};
+	uint64_t asked = 0;
+
+	begin(MIB, SPARSE);
+	CHECK(job_write(&image, 64 * KIB, 64 * KIB, 16) && job_read(&image, 64 * KIB, 64 * KIB, 16));
+	CHECK_EQ(job_do(&image, LF_OP_ZERO, 0, 512), LF_OK);
+	CHECK_EQ(job_do(&image, LF_OP_MAP, 0, MIB), LF_OK);
+	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
+	image_close(&image);
+	CHECK_EQ(image_try(&image, &options), LF_OK);
+	CHECK(job_read(&image, 64 * KIB, 64 * KIB, 16));
+	for (enum lf_fake_op op = 0; op < LF_FAKE_OPS; op++)
+		asked += lf_fake_file_count(image.file, op) > 0;
+	CHECK_EQ(asked, 6); /* read, write, flush, zero, ranges, open */
+	finish();
+}
+
 TEST(a_read_only_image_is_read_and_does_not_grow)
 {
 	struct image_options options = {.read_only = true};
