@@ -6,6 +6,11 @@ static void thread_main(void *context)
 {
 	struct lf_nt_thread *thread = context;
 
+	/*
+	 * A file system whose medium was taken out, or cannot be read, would show a box that asks for it, and
+	 * keep the request until somebody has answered: nobody may be there, and no reset would end it.
+	 */
+	(void)IoSetThreadHardErrorMode(FALSE);
 	thread->run(thread->context);
 	/* The thread's owner may be gone by now. */
 	PsTerminateSystemThread(STATUS_SUCCESS);

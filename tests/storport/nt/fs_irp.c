@@ -163,6 +163,7 @@ NTSTATUS lf_fake_irp_dispatch(DEVICE_OBJECT *device, IRP *irp)
 	struct lf_fake_volume *volume = device->DeviceExtension;
 	IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
 	UCHAR major = stack->MajorFunction;
+	lf_fake_need_no_boxes("an IRP to a file system or a disk");
 	if (major == IRP_MJ_READ || major == IRP_MJ_WRITE || major == IRP_MJ_FLUSH_BUFFERS ||
 		major == IRP_MJ_FILE_SYSTEM_CONTROL) {
 		if (device != &volume->fs_device)
@@ -186,6 +187,7 @@ static struct lf_fake_io *make_call(const char *who, HANDLE handle, HANDLE event
 	IO_STATUS_BLOCK *status, enum lf_fake_op op)
 {
 	lf_fake_passive(who);
+	lf_fake_need_no_boxes(who);
 	if (event || apc)
 		lf_fake_broken("%s with an event or an APC", who);
 	FILE_OBJECT *object = lf_fake_handle_body(handle, LF_FAKE_FILE, NULL);

@@ -472,6 +472,7 @@ static FILE_OBJECT *make_object(const struct opening *opening)
 static void check_request(const OBJECT_ATTRIBUTES *attributes, ULONG disposition, PVOID ea, ULONG ea_bytes)
 {
 	lf_fake_passive("ZwCreateFile");
+	lf_fake_need_no_boxes("ZwCreateFile");
 	if (attributes->Length != sizeof(*attributes) || attributes->RootDirectory)
 		lf_fake_broken(
 			"ZwCreateFile with attributes of %u bytes, or below a directory", attributes->Length);

@@ -118,6 +118,7 @@ NTSTATUS ZwQueryInformationFile(
 {
 	union answer answer;
 	lf_fake_passive("ZwQueryInformationFile");
+	lf_fake_need_no_boxes("ZwQueryInformationFile");
 	FILE_OBJECT *object = lf_fake_handle_body(handle, LF_FAKE_FILE, NULL);
 	const struct lf_fake_open *open = lf_fake_open_of(object);
 	NTSTATUS result = __atomic_load_n(&open->volume->status, __ATOMIC_ACQUIRE);
@@ -143,6 +144,7 @@ NTSTATUS ZwSetInformationFile(
 {
 	ACCESS_MASK access;
 	lf_fake_passive("ZwSetInformationFile");
+	lf_fake_need_no_boxes("ZwSetInformationFile");
 	struct lf_fake_open *open = lf_fake_open_of(lf_fake_handle_body(handle, LF_FAKE_FILE, &access));
 	NTSTATUS result = __atomic_load_n(&open->volume->status, __ATOMIC_ACQUIRE);
 	if (class != FileEndOfFileInformation)
@@ -226,6 +228,7 @@ NTSTATUS ZwQueryVolumeInformationFile(
 {
 	union answer answer;
 	lf_fake_passive("ZwQueryVolumeInformationFile");
+	lf_fake_need_no_boxes("ZwQueryVolumeInformationFile");
 	const struct lf_fake_volume *volume =
 		lf_fake_volume_of(lf_fake_handle_body(handle, LF_FAKE_FILE, NULL));
 	NTSTATUS result = __atomic_load_n(&volume->status, __ATOMIC_ACQUIRE);

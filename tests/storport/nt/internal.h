@@ -30,6 +30,7 @@ struct lf_fake_thread {
 	struct lf_fake_token *token; /* impersonated; NULL: none */
 	SECURITY_IMPERSONATION_LEVEL level;
 	bool is_system_thread, is_ready;
+	bool shows_no_boxes;  /* its hard errors are disabled */
 	pthread_cond_t awake; /* of what it waits for, under that object's lock */
 };
 
@@ -122,6 +123,9 @@ void lf_fake_deadline(struct timespec *when, uint64_t after_ns);
 /* ---- threads (ps.c): those that were seen to end have ended ---- */
 
 void lf_fake_threads_settle(void);
+/* Breaks the test when a file system would ask the user in the name of this system thread, and wait for him.
+ */
+void lf_fake_need_no_boxes(const char *who);
 
 /* ---- IRPs (io.c) ---- */
 

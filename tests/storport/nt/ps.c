@@ -78,3 +78,19 @@ NTSTATUS PsTerminateSystemThread(NTSTATUS status)
 	thread_over();
 	pthread_exit(NULL);
 }
+
+BOOLEAN IoSetThreadHardErrorMode(BOOLEAN enable)
+{
+	struct lf_fake_thread *thread = lf_fake_self();
+	BOOLEAN before = !thread->shows_no_boxes;
+	lf_fake_need_irql("IoSetThreadHardErrorMode", DISPATCH_LEVEL);
+	thread->shows_no_boxes = !enable;
+	return before;
+}
+
+void lf_fake_need_no_boxes(const char *who)
+{
+	const struct lf_fake_thread *thread = lf_fake_self();
+	if (thread->is_system_thread && !thread->shows_no_boxes)
+		lf_fake_broken("%s in a system thread whose hard errors ask a user, and wait for him", who);
+}

@@ -522,6 +522,23 @@ static void close_twice(void)
 	ZwClose(handle);
 }
 
+static void open_and_ask_the_user(void *context)
+{
+	NTSTATUS status;
+	UNREFERENCED_PARAMETER(context);
+	open_file(PATH, ACCESS, OPTIONS, &status);
+}
+
+static void open_in_a_thread_with_boxes(void)
+{
+	OBJECT_ATTRIBUTES attributes = {.Length = sizeof(attributes), .Attributes = OBJ_KERNEL_HANDLE};
+	HANDLE handle;
+	lf_fake_file_add("C:\\dir\\a.img", 1 << 20, 0);
+	PsCreateSystemThread(
+		&handle, THREAD_ALL_ACCESS, &attributes, NULL, NULL, open_and_ask_the_user, NULL);
+	pause();
+}
+
 static void complete_twice(void)
 {
 	IRP *irp = lf_fake_irp_make(0x4d038, NULL, 0, 0, UserMode);
@@ -537,6 +554,7 @@ TEST(irps_have_rules)
 	CHECK_BREAKS(send_with_a_lock, "at IRQL 2");
 	CHECK_BREAKS(send_through_the_cache, "without IRP_NOCACHE");
 	CHECK_BREAKS(leave_waiting_to_the_executive, "the executive's worker threads");
+	CHECK_BREAKS(open_in_a_thread_with_boxes, "ask a user");
 	CHECK_BREAKS(close_twice, "there is no handle");
 	CHECK_BREAKS(complete_twice, "completed already");
 }

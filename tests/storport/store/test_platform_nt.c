@@ -225,6 +225,24 @@ TEST(a_thread_has_ended_when_it_is_joined)
 	finish();
 }
 
+static void look_for_boxes(void *context)
+{
+	*(BOOLEAN *)context = IoSetThreadHardErrorMode(FALSE);
+}
+
+/* Nobody may sit before the machine; the request would wait for him. The file system's part looks, too. */
+TEST(a_thread_shows_no_box_and_waits_for_no_user)
+{
+	BOOLEAN shows = TRUE;
+	struct lf_nt_thread thread = {.run = look_for_boxes, .context = &shows};
+
+	begin();
+	CHECK_EQ(lf_nt_thread_start(&thread), LF_OK);
+	lf_nt_thread_join(&thread);
+	CHECK(!shows);
+	finish();
+}
+
 static KEVENT gate;
 
 static void run_until_gate(void *context)

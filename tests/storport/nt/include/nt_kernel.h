@@ -168,6 +168,7 @@ extern POBJECT_TYPE *IoFileObjectType;
 NTSTATUS PsCreateSystemThread(HANDLE *ThreadHandle, ULONG DesiredAccess, OBJECT_ATTRIBUTES *ObjectAttributes,
 	HANDLE ProcessHandle, CLIENT_ID *ClientId, PKSTART_ROUTINE StartRoutine, PVOID StartContext);
 NTSTATUS PsTerminateSystemThread(NTSTATUS ExitStatus);
+BOOLEAN IoSetThreadHardErrorMode(BOOLEAN EnableHardErrors);
 
 typedef struct _OBJECT_HANDLE_INFORMATION {
 	ULONG HandleAttributes;

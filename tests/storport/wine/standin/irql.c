@@ -196,6 +196,14 @@ static NTSTATUS NTAPI terminate_thread(NTSTATUS status)
 	return PsTerminateSystemThread(status);
 }
 
+/* Wine has no boxes to show. */
+static BOOLEAN NTAPI set_hard_error_mode(BOOLEAN enable)
+{
+	(void)enable;
+	standin_at_most_dispatch("IoSetThreadHardErrorMode");
+	return TRUE;
+}
+
 static struct thread *thread_of(const void *object)
 {
 	struct thread *found = NULL;
@@ -297,6 +305,7 @@ const struct standin_import standin_irql_imports[] = {
 	{"IoReleaseCancelSpinLock", release_cancel_lock},
 	{"PsCreateSystemThread", create_thread},
 	{"PsTerminateSystemThread", terminate_thread},
+	{"IoSetThreadHardErrorMode", set_hard_error_mode},
 	{"KeWaitForSingleObject", wait_for},
 	{"KeDelayExecutionThread", delay},
 	{"KeSetEvent", set_event},
