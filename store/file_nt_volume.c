@@ -109,6 +109,17 @@ static NTSTATUS ask(DEVICE_OBJECT *device, void *answer, uint64_t *length_bytes)
 	return status;
 }
 
+/*
+ * Whom a control code may be sent to that is of no file. The device of a file on a share is a redirector's,
+ * which takes every request for one of a file, and looks into that.
+ */
+static bool is_disk(const DEVICE_OBJECT *device)
+{
+	return device &&
+	       (device->DeviceType == FILE_DEVICE_DISK || device->DeviceType == FILE_DEVICE_CD_ROM ||
+		       device->DeviceType == FILE_DEVICE_VIRTUAL_DISK);
+}
+
 /* Of the kind that our own units have: NAA, of the unit itself, eight bytes. */
 static bool is_ours_to_take(const STORAGE_IDENTIFIER *id)
 {
@@ -157,7 +168,7 @@ uint32_t lf_store_file_below(lf_handle image, uint64_t *identifiers, uint32_t mo
 	if (!NT_SUCCESS(status))
 		return 0;
 	file = object;
-	if (file->DeviceObject)
+	if (is_disk(file->DeviceObject))
 		answer = lf_alloc(ANSWER_BYTES);
 	if (answer && NT_SUCCESS(ask(file->DeviceObject, answer, &length_bytes)))
 		count = take_identifiers(answer, length_bytes, identifiers, most);

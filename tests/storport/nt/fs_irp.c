@@ -174,6 +174,8 @@ NTSTATUS lf_fake_irp_dispatch(DEVICE_OBJECT *device, IRP *irp)
 	}
 	irp->IoStatus.Information = 0;
 	NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
+	if (volume->options.remote && !stack->FileObject)
+		lf_fake_broken("a redirector gets a request of no file, and looks into that");
 	if (major == IRP_MJ_DEVICE_CONTROL)
 		status = device_irp(volume, irp, stack);
 	irp->IoStatus.Status = status;

@@ -9,8 +9,11 @@
 #define IOCTL_OF_EXTENTS 0x00560000 /* IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS */
 #define NO_DISK          0xffffffff
 
-DEVICE_OBJECT standin_volume = {
-	.Type = 3, .StackSize = 1, .SectorSize = 512, .AlignmentRequirement = FILE_512_BYTE_ALIGNMENT};
+DEVICE_OBJECT standin_volume = {.Type = 3,
+	.DeviceType = FILE_DEVICE_DISK,
+	.StackSize = 1,
+	.SectorSize = 512,
+	.AlignmentRequirement = FILE_512_BYTE_ALIGNMENT};
 
 static LIST_ENTRY queue = {&queue, &queue};
 static struct standin_lock lock;
