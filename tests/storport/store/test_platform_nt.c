@@ -198,6 +198,28 @@ TEST(a_status_of_the_kernel_has_a_meaning_here)
 	CHECK_EQ(lf_error_from_status((NTSTATUS)0xc0ffee00), LF_E_IO);
 }
 
+/* A medium error would be taken for a broken disk, and its blocks for lost. */
+TEST(what_went_away_and_what_may_pass_is_no_broken_medium)
+{
+	static const NTSTATUS gone[] = {STATUS_FILE_FORCED_CLOSED, STATUS_FILE_NOT_AVAILABLE,
+		STATUS_USER_SESSION_DELETED, STATUS_NETWORK_SESSION_EXPIRED, STATUS_LOCAL_DISCONNECT,
+		STATUS_REMOTE_DISCONNECT, STATUS_GRACEFUL_DISCONNECT, STATUS_INVALID_CONNECTION,
+		STATUS_LINK_FAILED, STATUS_LINK_TIMEOUT, STATUS_PORT_UNREACHABLE, STATUS_PROTOCOL_UNREACHABLE,
+		STATUS_DFS_UNAVAILABLE, STATUS_REDIRECTOR_NOT_STARTED, STATUS_TOO_LATE,
+		STATUS_DEVICE_POWERED_OFF, STATUS_DEVICE_POWER_FAILURE};
+	static const NTSTATUS passing[] = {STATUS_NETWORK_BUSY, STATUS_RETRY, STATUS_REQUEST_NOT_ACCEPTED};
+	static const NTSTATUS broken[] = {STATUS_IO_DEVICE_ERROR, STATUS_DEVICE_DATA_ERROR, STATUS_CRC_ERROR,
+		STATUS_DISK_CORRUPT_ERROR};
+
+	for (size_t i = 0; i < lf_count_of(gone); i++)
+		CHECK_EQ(lf_error_from_status(gone[i]), LF_E_NO_MEDIUM);
+	for (size_t i = 0; i < lf_count_of(passing); i++)
+		CHECK_EQ(lf_error_from_status(passing[i]), LF_E_NO_MEMORY);
+	for (size_t i = 0; i < lf_count_of(broken); i++)
+		CHECK_EQ(lf_error_from_status(broken[i]), LF_E_IO);
+	CHECK_EQ(lf_error_from_status(STATUS_DISK_QUOTA_EXCEEDED), LF_E_NO_SPACE);
+}
+
 /* ---- threads ---- */
 
 static uint32_t ran;
