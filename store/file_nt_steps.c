@@ -103,19 +103,25 @@ static bool is_unwanted(struct lf_io *io)
 	return unwanted;
 }
 
-/* The file system cannot do it so: the next best way. */
+/*
+ * The file system cannot do it so: the next best way. That it never can is remembered; not so what may pass,
+ * as somebody who has the file mapped, and whose pages cannot be taken away (LF_E_BUSY).
+ */
 static bool fall_back(struct lf_io *io, enum lf_error error)
 {
 	struct lf_file_flight *flight = &lf_file_io_of(io)->flight;
 	struct lf_store *store = lf_file_io_of(io)->store;
+	bool never = error == LF_E_UNSUPPORTED || error == LF_E_INVALID;
 
 	if (flight->phase == PHASE_TRIM && error != LF_E_ABORTED) {
-		lf_atomic_store_u32(&store->cannot_trim, 1);
+		if (never)
+			lf_atomic_store_u32(&store->cannot_trim, 1);
 		flight->phase = PHASE_END;
 		return true;
 	}
-	if (flight->phase == PHASE_ZERO && (error == LF_E_UNSUPPORTED || error == LF_E_INVALID)) {
-		lf_atomic_store_u32(&store->cannot_zero, 1);
+	if (flight->phase == PHASE_ZERO && (never || (error == LF_E_BUSY && io->op == LF_OP_ZERO))) {
+		if (never)
+			lf_atomic_store_u32(&store->cannot_zero, 1);
 		flight->phase = PHASE_WRITE_ZEROS;
 		return true;
 	}

@@ -390,6 +390,31 @@ TEST(a_plain_file_is_given_a_hint_without_a_promise)
 	finish();
 }
 
+TEST(a_hint_that_fails_once_is_not_the_last)
+{
+	begin(MIB, 0);
+	hold_on(image.file, 1 << LF_FAKE_TRIM, LF_FAKE_STATUS, STATUS_USER_MAPPED_FILE, 1);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 4096), LF_OK);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 4096), LF_OK);
+	CHECK_EQ(lf_fake_file_count(image.file, LF_FAKE_TRIM), 2);
+	finish();
+}
+
+TEST(zeros_are_written_while_somebody_has_a_sparse_file_mapped)
+{
+	begin(MIB, SPARSE);
+	CHECK(job_write(&image, 0, MIB, 17));
+	hold_on(image.file, 1 << LF_FAKE_ZERO, LF_FAKE_STATUS, STATUS_USER_MAPPED_FILE, 2);
+	CHECK_EQ(job_do(&image, LF_OP_ZERO, 64 * KIB, 64 * KIB), LF_OK);
+	CHECK(reads_zero(64 * KIB, 64 * KIB));
+	/* To give room back is no reason to write it all over; nobody loses anything. */
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 256 * KIB, 64 * KIB), LF_E_BUSY);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 256 * KIB, 64 * KIB), LF_OK);
+	CHECK(reads_zero(256 * KIB, 64 * KIB));
+	CHECK_EQ(lf_fake_file_count(image.file, LF_FAKE_ZERO), 3);
+	finish();
+}
+
 TEST(nothing_is_unmapped_where_the_host_has_no_use_for_it)
 {
 	struct lf_fake_volume_options poor = {.name = "D:", .no_trim = true, .no_sparse = true};

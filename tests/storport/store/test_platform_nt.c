@@ -60,6 +60,31 @@ TEST(text_always_ends_and_says_its_length)
 	finish();
 }
 
+TEST(text_is_cut_as_the_c_standard_cuts_it)
+{
+	char ours[48], theirs[48], name[40];
+	int length;
+
+	begin();
+	for (size_t room = 1; room <= sizeof(ours); room++) {
+		for (uint32_t i = 0; i < sizeof(name); i++) {
+			memset(name, 'n', sizeof(name));
+			name[i] = '\0';
+			memset(ours, '#', sizeof(ours));
+			length = snprintf(theirs, room, "%s %.*s%08x|%-5u|%llu", name, (int)i / 2,
+				"abcdefghijk", (unsigned)(i * 2654435761u), (unsigned)i,
+				(unsigned long long)i << 50);
+			CHECK_EQ(lf_format(ours, room, "%s %.*s%08x|%-5u|%llu", name, (int)i / 2,
+					 "abcdefghijk", (unsigned)(i * 2654435761u), (unsigned)i,
+					 (unsigned long long)i << 50),
+				lf_min((size_t)length, room - 1));
+			CHECK_STR(ours, theirs);
+			CHECK(room == sizeof(ours) || ours[room] == '#');
+		}
+	}
+	finish();
+}
+
 TEST(messages_are_one_line_and_cut_where_their_room_ends)
 {
 	struct lf_message message;
