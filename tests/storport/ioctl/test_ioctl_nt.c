@@ -396,6 +396,32 @@ TEST(cancelled_request_is_forgotten_once_and_ends_at_once)
 	CHECK_EQ(bed.forgotten, 1);
 }
 
+static void answer_now(void *context)
+{
+	(void)context;
+	bed_answer_held();
+}
+
+/* Its cancel routine is on its way: the answer has to leave the IRP, and the call, to it. */
+TEST(answer_that_comes_just_before_the_cancel_routine_completes_nothing)
+{
+	union lf_control_request request = bed_request(LF_CONTROL_DISCONNECT);
+	struct bed_irp one;
+
+	bed_open();
+	bed_way(BED_HOLDS);
+	bed_send_request(&one, &request);
+	bed_wait(&bed.served, 1);
+	lf_fake_cancel_hook(answer_now, NULL);
+	CHECK(IoCancelIrp(one.irp));
+	CHECK_EQ(bed_end(&one), STATUS_CANCELLED);
+	CHECK_EQ(bed_read(&bed.completed), 1);
+	bed_forget(&one);
+	bed_stop();
+	bed_close();
+	CHECK_EQ(bed.forgotten, 0);
+}
+
 static void stand_still(struct lf_post *post)
 {
 	(void)post;
@@ -542,6 +568,39 @@ TEST(open_that_stands_still_holds_up_nobody)
 		bed_forget(&blocked[i]);
 	}
 	CHECK_EQ(ask(bed_connect(DISK, true), text), LF_CONTROL_OK);
+	bed_stop();
+	bed_close();
+}
+
+/* More of them than there are places. */
+TEST(places_of_those_who_never_pended_are_free_again)
+{
+	enum { CALLS = 70 };
+	union lf_control_request request = bed_connect(DISK, true);
+	uint8_t bytes[sizeof(request)];
+	ULONG length = (ULONG)lf_control_encode_request(&request, bytes, sizeof(bytes));
+	char text[512];
+
+	bed_open();
+	make_disk();
+	for (uint32_t i = 0; i < 2 * CALLS; i++) {
+		struct bed_irp one = {0};
+		one.irp = lf_fake_irp_make(LF_IOCTL_SERVICE, bytes, length, LF_CONTROL_MESSAGE_MAX, UserMode);
+		one.irp->Tail.Overlay.DriverContext[3] = &one;
+		if (i % 2)
+			IoCancelIrp(one.irp);
+		else
+			lf_fake_fail(LF_FAKE_SECURITY, 0, 1);
+		lf_ioctl_serve(bed.ioctl, one.irp);
+		CHECK_EQ(bed_end(&one), i % 2 ? STATUS_CANCELLED : STATUS_INSUFFICIENT_RESOURCES);
+		bed_forget(&one);
+	}
+	for (uint32_t i = 0; i < CALLS; i++) {
+		lf_fake_fail(LF_FAKE_POOL, 0, 1);
+		CHECK_EQ(ask(bed_connect(DISK, true), text), LF_CONTROL_FAILED);
+	}
+	CHECK_EQ(ask(bed_connect(DISK, true), text), LF_CONTROL_OK);
+	CHECK_EQ(bed_read(&bed.served), 1);
 	bed_stop();
 	bed_close();
 }

@@ -30,6 +30,8 @@ static KSPIN_LOCK cancel_lock;
 static uint32_t alive; /* by atomics, as are the next two */
 static uint32_t complete_at = LF_FAKE_AT_EITHER;
 static struct lf_fake_dice dice;
+static void (*cancel_hook)(void *context); /* set and cleared while nobody cancels */
+static void *cancel_hook_context;
 
 static struct header *header_of(const IRP *irp)
 {
@@ -318,6 +320,8 @@ BOOLEAN IoCancelIrp(IRP *irp)
 		IoReleaseCancelSpinLock(irql);
 		return FALSE;
 	}
+	if (cancel_hook)
+		cancel_hook(cancel_hook_context);
 	irp->CancelIrql = irql;
 	DEVICE_OBJECT *device = irp->CurrentLocation > irp->StackCount
 					? NULL
@@ -335,6 +339,12 @@ void lf_fake_complete_at(enum lf_fake_at at, uint64_t seed)
 {
 	lf_fake_dice_set(&dice, seed);
 	__atomic_store_n(&complete_at, at, __ATOMIC_RELAXED);
+}
+
+void lf_fake_cancel_hook(void (*hook)(void *context), void *context)
+{
+	cancel_hook = hook;
+	cancel_hook_context = context;
 }
 
 IRP *lf_fake_irp_make(ULONG code, const void *in, ULONG in_bytes, ULONG out_bytes, KPROCESSOR_MODE mode)
@@ -389,4 +399,5 @@ uint32_t lf_fake_irp_leaks(void)
 void lf_fake_irp_reset(void)
 {
 	lf_fake_complete_at(LF_FAKE_AT_EITHER, 1);
+	lf_fake_cancel_hook(NULL, NULL);
 }

@@ -110,6 +110,11 @@ enum lf_fake_at { LF_FAKE_AT_PASSIVE, LF_FAKE_AT_DISPATCH, LF_FAKE_AT_EITHER };
 /* The IRQL that completion routines are called at; EITHER by the dice of seed. EITHER after a reset. */
 void lf_fake_complete_at(enum lf_fake_at at, uint64_t seed);
 /*
+ * Called by IoCancelIrp between its taking of the cancel routine and the call of it: nobody else can take
+ * that any more, and it has not run. NULL: nothing is. Gone after a reset.
+ */
+void lf_fake_cancel_hook(void (*hook)(void *context), void *context);
+/*
  * The IRP of a control code to the driver, as the I/O manager would make it: METHOD_BUFFERED, its current
  * stack location set, system buffer and thread too. The buffer holds the longer of both. Free with
  * lf_fake_irp_free when it was completed; what it completes with is the host's to see.
