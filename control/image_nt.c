@@ -71,37 +71,35 @@ static enum lf_control_status cannot_open(NTSTATUS code, struct lf_message *mess
 
 /* ---- Opening ---- */
 
+/* A disk or a volume that was opened itself has no such facts. */
+static bool is_of_no_file(NTSTATUS status)
+{
+	enum lf_error error = lf_error_from_status(status);
+
+	return error == LF_E_INVALID || error == LF_E_UNSUPPORTED;
+}
+
 /*
- * What file systems report of themselves. A name on a volume can still lead elsewhere: by a link that the
- * caller has put under a drive letter, or to a pipe of a server.
+ * A name on a volume can still lead elsewhere: by a link that the caller has put under a drive letter, to a
+ * disk itself, or to a pipe of a server.
  */
-static bool is_file(HANDLE file, struct lf_message *message)
+static enum lf_control_status check_file(HANDLE file, struct lf_message *message)
 {
 	FILE_FS_DEVICE_INFORMATION device = {0};
 	FILE_STANDARD_INFORMATION standard = {0};
-	IO_STATUS_BLOCK status;
+	IO_STATUS_BLOCK block;
+	NTSTATUS status =
+		ZwQueryInformationFile(file, &block, &standard, sizeof(standard), FileStandardInformation);
 
-	if (NT_SUCCESS(ZwQueryInformationFile(
-		    file, &status, &standard, sizeof(standard), FileStandardInformation)) &&
-		NT_SUCCESS(ZwQueryVolumeInformationFile(
-			file, &status, &device, sizeof(device), FileFsDeviceInformation))) {
-		switch (device.DeviceType) {
-		case FILE_DEVICE_CD_ROM:
-		case FILE_DEVICE_CD_ROM_FILE_SYSTEM:
-		case FILE_DEVICE_DISK:
-		case FILE_DEVICE_DISK_FILE_SYSTEM:
-		case FILE_DEVICE_VIRTUAL_DISK:
-		case FILE_DEVICE_NETWORK:
-		case FILE_DEVICE_NETWORK_FILE_SYSTEM:
-		case FILE_DEVICE_DFS:
-		case FILE_DEVICE_DFS_FILE_SYSTEM:
-			return true;
-		default:
-			break;
-		}
-	}
+	if (NT_SUCCESS(status))
+		status = ZwQueryVolumeInformationFile(
+			file, &block, &device, sizeof(device), FileFsDeviceInformation);
+	if (NT_SUCCESS(status) && lf_nt_has_files(device.DeviceType))
+		return LF_CONTROL_OK;
+	if (!NT_SUCCESS(status) && !is_of_no_file(status))
+		return cannot_open(status, message);
 	lf_message_set(message, "it is a device, not a file: name an image file");
-	return false;
+	return LF_CONTROL_INVALID;
 }
 
 /*
@@ -126,12 +124,15 @@ static const struct {
 
 static NTSTATUS create(UNICODE_STRING *name, enum opening how, HANDLE *file)
 {
+	/* A pipe that the name may lead to learns nothing of the caller, and cannot act as he. */
+	SECURITY_QUALITY_OF_SERVICE lent = {sizeof(lent), SecurityAnonymous, SECURITY_STATIC_TRACKING, TRUE};
 	OBJECT_ATTRIBUTES attributes;
 	IO_STATUS_BLOCK status;
 
 	/* The handle is the kernel's, of no process; access is checked although a kernel thread asks. */
 	InitializeObjectAttributes(&attributes, name,
 		OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE | OBJ_FORCE_ACCESS_CHECK, NULL, NULL);
+	attributes.SecurityQualityOfService = &lent;
 	return ZwCreateFile(file, openings[how].access, &attributes, &status, NULL, FILE_ATTRIBUTE_NORMAL,
 		openings[how].share, FILE_OPEN, openings[how].options, NULL, 0);
 }
@@ -168,6 +169,7 @@ enum lf_control_status lf_image_open(const char *path, bool read_only, SECURITY_
 	ULONG room_bytes = (ULONG)(length * sizeof(WCHAR)), name_bytes = 0;
 	UNICODE_STRING name;
 	const char *problem = lf_path_problem(path);
+	enum lf_control_status refused;
 	HANDLE file = NULL;
 	NTSTATUS status;
 
@@ -194,10 +196,10 @@ enum lf_control_status lf_image_open(const char *path, bool read_only, SECURITY_
 	lf_free(name.Buffer);
 	if (!NT_SUCCESS(status))
 		return cannot_open(status, message);
-	if (!is_file(file, message)) {
+	refused = check_file(file, message);
+	if (refused == LF_CONTROL_OK)
+		*handle = (lf_handle)file;
+	else
 		ZwClose(file);
-		return LF_CONTROL_INVALID;
-	}
-	*handle = (lf_handle)file;
-	return LF_CONTROL_OK;
+	return refused;
 }

@@ -29,6 +29,8 @@ static inline int64_t lf_nt_relative(uint64_t length_ns)
 }
 
 enum lf_error lf_error_from_status(NTSTATUS status);
+/* FILE_DEVICE_...: a file system, a network's too, or what one lies on; no pipe, no port, no null device. */
+bool lf_nt_has_files(ULONG device_type);
 
 /*
  * In lf_io.platform, from the edge to the store. Where a segment's base is NULL the bytes are those that the

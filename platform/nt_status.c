@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* nt_status.c: what an NTSTATUS means here. */
+/* nt_status.c: what an NTSTATUS means here, and a type of device. */
 #include "platform/nt.h"
 
 static const struct {
@@ -108,4 +108,17 @@ enum lf_error lf_error_from_status(NTSTATUS status)
 		if (table[i].status == status)
 			return table[i].error;
 	return NT_SUCCESS(status) ? LF_OK : LF_E_IO;
+}
+
+bool lf_nt_has_files(ULONG device_type)
+{
+	static const ULONG types[] = {FILE_DEVICE_DISK, FILE_DEVICE_CD_ROM, FILE_DEVICE_VIRTUAL_DISK,
+		FILE_DEVICE_DISK_FILE_SYSTEM, FILE_DEVICE_CD_ROM_FILE_SYSTEM, FILE_DEVICE_FILE_SYSTEM,
+		FILE_DEVICE_NETWORK, FILE_DEVICE_NETWORK_FILE_SYSTEM, FILE_DEVICE_DFS,
+		FILE_DEVICE_DFS_FILE_SYSTEM};
+
+	for (uint32_t i = 0; i < lf_count_of(types); i++)
+		if (types[i] == device_type)
+			return true;
+	return false;
 }

@@ -115,20 +115,6 @@ static bool is_of_no_file(NTSTATUS status)
 	       status == STATUS_NOT_IMPLEMENTED || status == STATUS_NOT_SUPPORTED;
 }
 
-/* Network and other file systems, and what they lie on; no pipe, no port, no null device. */
-static bool has_files(DEVICE_TYPE type)
-{
-	static const DEVICE_TYPE types[] = {FILE_DEVICE_DISK, FILE_DEVICE_CD_ROM, FILE_DEVICE_VIRTUAL_DISK,
-		FILE_DEVICE_DISK_FILE_SYSTEM, FILE_DEVICE_CD_ROM_FILE_SYSTEM, FILE_DEVICE_FILE_SYSTEM,
-		FILE_DEVICE_NETWORK, FILE_DEVICE_NETWORK_FILE_SYSTEM, FILE_DEVICE_DFS,
-		FILE_DEVICE_DFS_FILE_SYSTEM};
-
-	for (uint32_t i = 0; i < lf_count_of(types); i++)
-		if (types[i] == type)
-			return true;
-	return false;
-}
-
 static enum lf_error refuse_device(const struct lf_source *source, struct lf_message *message)
 {
 	return refuse(message, source, LF_E_INVALID, "a device: name an image in a file");
@@ -143,7 +129,7 @@ static enum lf_error ask(const struct lf_source *source, struct facts *facts, st
 
 	status = ZwQueryVolumeInformationFile(
 		handle, &block, &device, sizeof(device), FileFsDeviceInformation);
-	if (NT_SUCCESS(status) && !has_files(device.DeviceType))
+	if (NT_SUCCESS(status) && !lf_nt_has_files(device.DeviceType))
 		return refuse_device(source, message);
 	status = ZwQueryInformationFile(
 		handle, &block, &facts->standard, sizeof(facts->standard), FileStandardInformation);

@@ -151,6 +151,8 @@ TEST(image_is_opened_as_the_caller_and_without_a_cache)
 	CHECK_EQ(bed.asked.options, FILE_NON_DIRECTORY_FILE | FILE_NO_INTERMEDIATE_BUFFERING);
 	CHECK_EQ(bed.asked.share, FILE_SHARE_READ);
 	CHECK(bed.asked.access & FILE_WRITE_DATA);
+	/* Should it be a pipe, who serves it cannot act as the caller. */
+	CHECK_EQ(bed.asked.lends, SecurityAnonymous);
 	CHECK_EQ(ask(bed_connect(DISK, true), text), LF_CONTROL_OK);
 	CHECK_EQ(bed.asked.options, FILE_NON_DIRECTORY_FILE);
 	CHECK(!(bed.asked.access & FILE_WRITE_DATA));
@@ -277,6 +279,29 @@ TEST(each_path_that_is_no_image_has_its_status_and_says_why)
 			lf_test_fail(__FILE__, __LINE__, "%s: status %d: %s", paths[i].path, status, text);
 	}
 	CHECK_EQ(bed_read(&bed.served), 0);
+	bed_stop();
+	bed_close();
+}
+
+/* Of one that is a device: \\??\\X: may be a link to \\Device, and the rest of the name a disk. */
+TEST(what_cannot_be_examined_is_no_device_for_that)
+{
+	static const struct lf_fake_volume_options pipes = {
+		.name = "server\\pipe", .device_type = FILE_DEVICE_NAMED_PIPE, .remote = true};
+	char text[512];
+
+	bed_open();
+	make_disk();
+	lf_fake_volume_add(&pipes);
+	lf_fake_file_add("server\\pipe\\name", 4096, 0);
+	CHECK_EQ(ask(bed_connect("\\??\\UNC\\server\\pipe\\name", false), text), LF_CONTROL_INVALID);
+	CHECK(strstr(text, "it is a device, not a file"));
+	for (uint32_t nth = 0; nth < 2; nth++) {
+		lf_fake_fail(LF_FAKE_QUERY, nth, 1);
+		CHECK_EQ(ask(bed_connect(DISK, false), text), LF_CONTROL_FAILED);
+		CHECK(strstr(text, "memory"));
+	}
+	CHECK_EQ(lf_fake_file_opens(lf_fake_file_find("C:\\images\\disk.img")), 0);
 	bed_stop();
 	bed_close();
 }

@@ -504,8 +504,9 @@ NTSTATUS ZwCreateFile(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *att
 	UNREFERENCED_PARAMETER(allocation);
 	UNREFERENCED_PARAMETER(file_attributes);
 	check_request(attributes, disposition, ea, ea_bytes);
-	call_hook(&(struct lf_fake_asked){
-		access, attributes->Attributes, options, share, disposition, lf_fake_is_impersonating()});
+	const SECURITY_QUALITY_OF_SERVICE *quality = attributes->SecurityQualityOfService;
+	call_hook(&(struct lf_fake_asked){access, attributes->Attributes, options, share, disposition,
+		lf_fake_is_impersonating(), quality ? quality->ImpersonationLevel : SecurityImpersonation});
 	struct opening opening = {specific(access), attributes->Attributes, share, disposition, options,
 		FILE_OPENED, {0}, "", NULL, NULL, false};
 	FILE_OBJECT *object = NULL;

@@ -77,6 +77,7 @@ struct lf_fake_asked {
 	ACCESS_MASK access; /* as it was asked for, generic rights not mapped */
 	ULONG attributes, options, share, disposition;
 	bool is_impersonating;
+	SECURITY_IMPERSONATION_LEVEL lends; /* to who serves a pipe, if it is one */
 };
 
 /* Called by each ZwCreateFile before anything else, in its thread; may wait. NULL: nothing is. Gone after a
