@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_ioctl_nt.c: service IRPs: who may ask, what is refused, opening as the caller, cancelling, stopping.
  */
+#include "control/access_nt.h"
 #include "tests/storport/ioctl/bed.h"
 
 #include <stdlib.h>
@@ -110,6 +111,24 @@ TEST(other_control_codes_and_the_kernel_are_refused)
 	CHECK_EQ(bed_read(&bed.served), 0);
 	bed_stop();
 	bed_close();
+}
+
+/* MS-DTYP 2.4.2, 2.4.4, 2.4.5: D:(A;;FA;;;SY)(A;;FA;;;BA), owned by Administrators. */
+TEST(list_of_who_may_has_these_bytes)
+{
+	static const uint8_t list[] = {2, 0, 128, 0, 2, 0, 0, 0,     /* revision, size, two entries */
+		0, 0, 20, 0, 0xff, 1, 0x1f, 0,                       /* allowed: all of a file */
+		1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0,                 /* S-1-5-18 */
+		0, 0, 24, 0, 0xff, 1, 0x1f, 0,                       /* likewise */
+		1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0}; /* S-1-5-32-544 */
+	static struct lf_access access;
+
+	CHECK_EQ(lf_access_init(&access), STATUS_SUCCESS);
+	CHECK(memcmp(access.list, list, sizeof(list)) == 0);
+	CHECK(access.descriptor.Dacl == (ACL *)(void *)access.list && !access.descriptor.Sacl);
+	CHECK_EQ(access.descriptor.Control, SE_DACL_PRESENT);
+	CHECK(memcmp(access.descriptor.Owner, list + 36, 16) == 0);
+	CHECK(memcmp(access.descriptor.Group, list + 16, 12) == 0);
 }
 
 TEST(administrators_and_the_system_may_and_nobody_else)
