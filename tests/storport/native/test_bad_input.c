@@ -230,6 +230,49 @@ TEST(paths_that_name_no_image)
 	free(reply);
 }
 
+/* Two units of one name or serial number, or two of one image. */
+TEST(what_another_device_has)
+{
+	union lf_control_request *request = calloc(1, sizeof(*request));
+	struct stage_reply *reply = calloc(1, sizeof(*reply));
+	struct host_request read;
+	struct stage_unit unit;
+	uint8_t block[STAGE_BLOCK];
+
+	CHECK(request != NULL && reply != NULL);
+	stage_open();
+	stage_up(&unit, &(struct stage_options){.path = "C:\\first.img"});
+	lf_fake_file_add("C:\\second.img", STAGE_MIB, FILE_ATTRIBUTE_NORMAL);
+	request->header.command = LF_CONTROL_CONNECT;
+	request->connect.lun = UINT32_MAX;
+	lf_control_set_text(&request->connect.path, STAGE_PREFIX "C:\\second.img");
+	lf_control_set_text(&request->connect.name, "first");
+	CHECK_EQ(stage_ask(request, reply), STATUS_SUCCESS);
+	CHECK(reply->status == LF_CONTROL_BUSY && strstr(reply->text, "the name first is taken"));
+	lf_control_set_text(&request->connect.name, "third");
+	lf_control_set_text(&request->connect.serial, "42");
+	CHECK_EQ(stage_ask(request, reply), STATUS_SUCCESS);
+	CHECK_EQ(reply->status, LF_CONTROL_OK);
+	lf_fake_file_add("C:\\fourth.img", STAGE_MIB, FILE_ATTRIBUTE_NORMAL);
+	lf_control_set_text(&request->connect.path, STAGE_PREFIX "C:\\fourth.img");
+	lf_control_set_text(&request->connect.name, "fourth");
+	CHECK_EQ(stage_ask(request, reply), STATUS_SUCCESS);
+	CHECK(reply->status == LF_CONTROL_BUSY &&
+		strstr(reply->text, "third has the serial number 42 already"));
+	CHECK_EQ(lf_fake_file_opens(lf_fake_file_find("C:\\fourth.img")), 0);
+	/* One that leaves, but for a command that is still out, has its image until the end. */
+	stage_hold_read(&unit, &read, block);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	CHECK_EQ(connect_as(STAGE_PREFIX "c:\\FIRST.img", 0, reply), LF_CONTROL_BUSY);
+	CHECK(strstr(reply->text, "it is still leaving as first: wait"));
+	lf_fake_rules_clear();
+	lf_fake_release();
+	host_wait(stage, &read);
+	stage_close();
+	free(request);
+	free(reply);
+}
+
 TEST(block_sizes_that_do_not_fit)
 {
 	struct stage_unit unit;

@@ -58,8 +58,10 @@ def paths(place):
     images = place.images
     images.blank("odd.img")
     for raw in (b"odd.img", b"Z:\\odd.img", b"\\odd.img", b"\\??\\", b"\\??\\Z:", b"\\??\\Z:\\", b"\\??\\Z:odd.img",
-                b"\\??\\UNC\\server\\share", b"\\Device\\Harddisk0\\odd.img", b"\\??\\Z:\\tmp\\..\\odd.img",
-                b"\\??\\Z:\\tmp\\\\odd.img", b"\\??\\Z:/tmp/odd.img", nt_path(images.path("odd.img")).encode() + b" ",
+                b"\\??\\UNC\\server\\share", b"\\??\\UNC\\;LanmanRedirector\\server\\share\\odd.img",
+                b"\\??\\PhysicalDrive0", b"\\??\\GLOBALROOT\\Device\\Null", b"\\??\\pipe\\odd.img", b"\\??\\Volume{1}",
+                b"\\Device\\Harddisk0\\odd.img", b"\\??\\Z:\\tmp\\..\\odd.img", b"\\??\\Z:\\tmp\\\\odd.img",
+                b"\\??\\Z:/tmp/odd.img", nt_path(images.path("odd.img")).encode() + b" ",
                 nt_path(images.path("odd.img")).encode() + b":stream"):
         refused(place, connect_message("", "odd", raw_path=raw), INVALID, "path")
     whole = connect_message(images.path("odd.img"), "odd")
@@ -87,7 +89,8 @@ def files(place):
     refused(place, connect_message(locked, "x"), BUSY, "in use by another program")
     open(sign, "w").close()
     wine.end(*holder)
-    switched(place, "compressed", 1, 0, connect_message(image, "x"), prefixes.UNSUPPORTED, "compressed")
+    for attribute, word in ((0x800, "compressed"), (0x4000, "encrypted"), (0x1000, "in the cloud")):
+        switched(place, "attributes", attribute, 0, connect_message(image, "x"), prefixes.UNSUPPORTED, word)
     switched(place, "sector", 4096, 512, connect_message(image, "x"), INVALID, "4096")
     wine.must(connect_message(image, "good"))
     for message, words in ((connect_message(image, "again"), "already connected as good: disconnect it first"),
@@ -122,7 +125,14 @@ def callers(place):
         expect(code == 5 and "permission denied" in err, "%d %r %r" % (code, out, err))
     finally:
         wine.ctl("set", "deny", 0)
+    wine.ctl("set", "level", 1)
+    try:
+        code, out, err = wine.lungfish("connect", prefixes.dos_path(place.images.path("theirs.img")))
+        expect(code == 5 and "may only be identified" in err, "%d %r %r" % (code, out, err))
+    finally:
+        wine.ctl("set", "level", 2)
     wine.must(IDENTIFY)
+    expect(wine.state()["handles"] == 0, "a file was opened")
 
 
 def no_memory_for_a_connection(place):

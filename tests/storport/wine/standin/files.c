@@ -81,6 +81,9 @@ static NTSTATUS NTAPI create_file(HANDLE *handle, ULONG access, OBJECT_ATTRIBUTE
 		standin_fail("a file is opened with a handle that programs can use");
 	if (!(attributes->Attributes & OBJ_FORCE_ACCESS_CHECK) || !standin_impersonating())
 		standin_fail("a file is opened with the driver's own rights");
+	SECURITY_QUALITY_OF_SERVICE *lent = attributes->SecurityQualityOfService;
+	if (!lent || lent->Length != sizeof(*lent) || lent->ImpersonationLevel >= SecurityImpersonation)
+		standin_fail("a file is opened by a name of which a pipe could act as the caller");
 	while (standin_switch(SWITCH_HOLD_OPENS))
 		standin_sleep_ms(10);
 	if (standin_switch_hit(SWITCH_FAIL_OPEN)) {
@@ -183,14 +186,15 @@ static NTSTATUS NTAPI query_file(
 {
 	standin_passive("ZwQueryInformationFile");
 	NTSTATUS status = NtQueryInformationFile(handle, iosb, information, length, kind);
-	if (!standin_switch(SWITCH_COMPRESSED) || !NT_SUCCESS(status))
+	ULONG others = (ULONG)standin_switch(SWITCH_ATTRIBUTES);
+	if (!NT_SUCCESS(status))
 		return status;
 	if (kind == FileBasicInformation)
-		((FILE_BASIC_INFORMATION *)information)->FileAttributes |= FILE_ATTRIBUTE_COMPRESSED;
+		((FILE_BASIC_INFORMATION *)information)->FileAttributes |= others;
 	if (kind == FileNetworkOpenInformation)
-		((FILE_NETWORK_OPEN_INFORMATION *)information)->FileAttributes |= FILE_ATTRIBUTE_COMPRESSED;
+		((FILE_NETWORK_OPEN_INFORMATION *)information)->FileAttributes |= others;
 	if (kind == FileAttributeTagInformation)
-		((FILE_ATTRIBUTE_TAG_INFORMATION *)information)->FileAttributes |= FILE_ATTRIBUTE_COMPRESSED;
+		((FILE_ATTRIBUTE_TAG_INFORMATION *)information)->FileAttributes |= others;
 	return status;
 }
 

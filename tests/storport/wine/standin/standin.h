@@ -30,7 +30,7 @@ enum standin_switch {
 	SWITCH_OLD_SRBS,     /* 1: requests are old SRBs */
 	SWITCH_HOLD_OPENS,   /* 1: an open waits until this is 0 */
 	SWITCH_HOLD_IO,      /* 1: the file system keeps reads and writes until this is 0 */
-	SWITCH_COMPRESSED,   /* 1: every file is compressed */
+	SWITCH_ATTRIBUTES,   /* every file has these besides its own */
 	SWITCH_LEVEL,        /* SECURITY_IMPERSONATION_LEVEL of who asks */
 	SWITCH_DENY,         /* 1: who asks has no rights */
 	SWITCH_SECTOR,       /* bytes in a sector of the disk that holds the files */
