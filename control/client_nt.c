@@ -106,8 +106,8 @@ static enum lf_error cannot_open(const char *path, uint32_t code, struct lf_mess
 	}
 	if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND) {
 		lf_message_set(message,
-			"%s: no adapter answers there: lungfish driver install, or name its device with "
-			"--socket",
+			"%s: no adapter answers there: lungfish driver status says what helps; or name its "
+			"device with --socket",
 			object);
 		return LF_E_NOT_FOUND;
 	}

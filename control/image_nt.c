@@ -47,6 +47,7 @@ static const struct {
 	{STATUS_LOGON_FAILURE, LF_CONTROL_PERMISSION,
 		"the server does not know you: log on to the share first, in an elevated program"},
 	{STATUS_NO_MEDIA_IN_DEVICE, LF_CONTROL_NOT_FOUND, "no medium is in the drive: insert it"},
+	{STATUS_INSUFFICIENT_RESOURCES, LF_CONTROL_FAILED, "memory is short: try again"},
 	{STATUS_UNRECOGNIZED_VOLUME, LF_CONTROL_NOT_FOUND,
 		"no file system is on the volume: name a file on another"},
 };

@@ -105,9 +105,9 @@ enum lf_control_status lf_system_identify(
 	status = ZwQueryInformationFile(
 		file_handle, &block, &standard, sizeof(standard), FileStandardInformation);
 	if (!NT_SUCCESS(status)) {
-		lf_message_set(message, "its handle cannot be used: %s",
+		lf_message_set(message, "its facts cannot be had: %s: try again",
 			lf_error_text(lf_error_from_status(status)));
-		return LF_CONTROL_INVALID;
+		return LF_CONTROL_FAILED;
 	}
 	if (standard.Directory) {
 		lf_message_set(message, "it is a directory: name an image file");

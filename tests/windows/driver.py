@@ -125,6 +125,8 @@ def a_machine_without_it_says_how_to_install_it(machine):
     expect(found["elevated"] and found["test_signing"] is False and found["windows"].startswith("10."), found)
     _, err = machine.run(NOT_FOUND, "remove")
     expect("nothing to remove" in err, err)
+    code, out, err = machine.wine.lungfish("list")
+    expect(code == NO_ADAPTER and not out and "no adapter answers there: lungfish driver status says what helps" in err, err)
 
 
 def what_is_no_package_of_ours_is_refused(machine):

@@ -342,6 +342,7 @@ TEST(each_failure_to_open_has_its_status_and_says_why)
 		{STATUS_LOGON_FAILURE, LF_CONTROL_PERMISSION, "does not know you"},
 		{STATUS_OBJECT_NAME_INVALID, LF_CONTROL_INVALID, "no valid name"},
 		{STATUS_DISK_CORRUPT_ERROR, LF_CONTROL_FAILED, "status 0xc0000032"},
+		{STATUS_INSUFFICIENT_RESOURCES, LF_CONTROL_FAILED, "memory is short: try again"},
 	};
 	char text[512];
 

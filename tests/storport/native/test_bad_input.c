@@ -289,6 +289,32 @@ TEST(block_sizes_that_do_not_fit)
 	stage_close();
 }
 
+/* Memory is short for a moment, while it is looked at what the file is: nothing was wrong with what was
+ * asked. */
+TEST(a_file_that_cannot_be_examined_is_not_called_invalid)
+{
+	struct stage_unit unit;
+	uint32_t failed = 0;
+
+	stage_open();
+	for (uint32_t nth = 0; nth < 12; nth++) {
+		enum lf_control_status status;
+
+		lf_fake_fail(LF_FAKE_QUERY, nth, 1);
+		status = stage_connect(&unit, &(struct stage_options){0});
+		lf_fake_fail(LF_FAKE_QUERY, UINT32_MAX, 1);
+		if (status != LF_CONTROL_OK) {
+			CHECK_EQ(status, LF_CONTROL_FAILED);
+			failed++;
+			continue;
+		}
+		host_wait_unit(stage, unit.target, unit.lun, true);
+		stage_down(&unit);
+	}
+	CHECK(failed >= 4);
+	stage_close();
+}
+
 /* ---- Who asks ---- */
 
 TEST(a_caller_without_rights_is_refused)
