@@ -13,6 +13,13 @@ static bool is_extended(const SCSI_REQUEST_BLOCK *srb)
 	return srb->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK;
 }
 
+/* It has all fields that every extended SRB has. */
+static bool is_whole(const STORAGE_REQUEST_BLOCK *srb)
+{
+	return srb->Signature == SRB_SIGNATURE &&
+	       srb->SrbLength >= offsetof(STORAGE_REQUEST_BLOCK, SrbExDataOffset);
+}
+
 static uint8_t attribute_of(uint32_t flags, uint32_t action)
 {
 	if (!(flags & SRB_FLAGS_QUEUE_ACTION_ENABLE))
@@ -50,11 +57,14 @@ static void read_old(SCSI_REQUEST_BLOCK *srb, struct lf_view *view)
 	}
 }
 
-/* Bytes [offset, offset + length) of the SRB; NULL when it ends before. */
+/*
+ * Bytes [offset, offset + length) of the SRB; NULL when it ends before, or when a pointer in there could not
+ * be read where it lies.
+ */
 static void *part(STORAGE_REQUEST_BLOCK *srb, uint32_t offset, uint32_t length)
 {
 	if (offset < offsetof(STORAGE_REQUEST_BLOCK, SrbExDataOffset) || offset > srb->SrbLength ||
-		length > srb->SrbLength - offset || offset % sizeof(ULONG) != 0)
+		length > srb->SrbLength - offset || offset % sizeof(PVOID) != 0)
 		return NULL;
 	return (char *)(void *)srb + offset;
 }
@@ -133,21 +143,23 @@ static bool read_piece(STORAGE_REQUEST_BLOCK *srb, uint32_t offset, struct lf_vi
 
 static bool read_extended(STORAGE_REQUEST_BLOCK *srb, struct lf_view *view)
 {
+	if (!is_whole(srb))
+		return false;
 	view->function = srb->SrbFunction;
-	if (srb->Signature != SRB_SIGNATURE || !read_address(srb, view))
+	if (!read_address(srb, view))
 		return false;
 	view->flags = srb->SrbFlags;
 	view->attribute = attribute_of(srb->SrbFlags, srb->RequestAttribute);
 	view->data = srb->DataBuffer;
 	view->data_length = srb->DataTransferLength;
 	view->own = srb->MiniportContext;
-	for (uint32_t i = 0; i < srb->NumSrbExData; i++) {
-		uint32_t at =
-			(uint32_t)(offsetof(STORAGE_REQUEST_BLOCK, SrbExDataOffset) + i * sizeof(ULONG));
-		const ULONG *offset = part(srb, at, sizeof(ULONG));
-		if (offset == NULL || (*offset != 0 && !read_piece(srb, *offset, view)))
+	const ULONG *offsets = srb->SrbExDataOffset;
+	if (srb->NumSrbExData >
+		(srb->SrbLength - offsetof(STORAGE_REQUEST_BLOCK, SrbExDataOffset)) / sizeof(*offsets))
+		return false;
+	for (uint32_t i = 0; i < srb->NumSrbExData; i++)
+		if (offsets[i] != 0 && !read_piece(srb, offsets[i], view))
 			return false;
-	}
 	return true;
 }
 
@@ -162,8 +174,8 @@ bool lf_view_read(SCSI_REQUEST_BLOCK *srb, struct lf_view *view)
 
 void lf_view_set_length(SCSI_REQUEST_BLOCK *srb, uint32_t length_bytes)
 {
-	if (is_extended(srb))
-		extended(srb)->DataTransferLength = length_bytes;
-	else
+	if (!is_extended(srb))
 		srb->DataTransferLength = length_bytes;
+	else if (is_whole(extended(srb)))
+		extended(srb)->DataTransferLength = length_bytes;
 }
