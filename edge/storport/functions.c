@@ -34,7 +34,7 @@ static void flush(struct lf_storport *storport, const struct lf_view *view)
 
 	if (own == NULL)
 		return;
-	nothing_moves.data_length = own->data_length = 0;
+	nothing_moves.data_length = 0;
 	nothing_moves.attribute = LF_TASK_SIMPLE;
 	own->request.cdb[0] = SYNCHRONIZE_CACHE_10;
 	own->request.cdb_length = CDB_LENGTH;

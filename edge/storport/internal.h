@@ -164,7 +164,7 @@ struct lf_srb {
 	SCSI_REQUEST_BLOCK *srb;
 	UCHAR *scsi_status, *sense_length; /* in the SRB, as in its view */
 	void *sense;
-	uint32_t data_length; /* what the SRB offered, bytes */
+	uint32_t data_length; /* what may move by the SRB's own word, bytes: 0 when it names no direction */
 	uint32_t target, lun;
 	bool counted;           /* as outstanding of its unit */
 	uint8_t instead;        /* SRB status that holds whatever the command says; 0: none */

@@ -57,14 +57,24 @@ static bool put_sense(struct lf_srb *own)
 	return true;
 }
 
+/*
+ * Less was moved than the SRB has room for, or than the CDB of a READ or WRITE asks for: DATA_OVERRUN is the
+ * word for both, and whoever asked for more looks at the length.
+ */
+static bool has_residual(const struct lf_srb *own)
+{
+	const struct lf_request *request = &own->request;
+
+	return request->data_moved < own->data_length ||
+	       (request->data_is_medium && request->data_moved < request->data_wanted);
+}
+
 static uint8_t srb_status_of(struct lf_srb *own)
 {
 	switch ((enum lf_status)own->request.status) {
 	case LF_STATUS_GOOD:
 	case LF_STATUS_CONDITION_MET:
-		/* Too little is DATA_OVERRUN as well; whoever asked for more looks at the length. */
-		return own->request.data_moved < own->data_length ? SRB_STATUS_DATA_OVERRUN
-								  : SRB_STATUS_SUCCESS;
+		return has_residual(own) ? SRB_STATUS_DATA_OVERRUN : SRB_STATUS_SUCCESS;
 	case LF_STATUS_CHECK_CONDITION:
 		return (uint8_t)(SRB_STATUS_ERROR | (put_sense(own) ? SRB_STATUS_AUTOSENSE_VALID : 0));
 	case LF_STATUS_BUSY:
@@ -192,7 +202,6 @@ struct lf_srb *lf_srb_prepare(struct lf_storport *storport, const struct lf_view
 	own->scsi_status = view->scsi_status;
 	own->sense_length = view->sense_length;
 	own->sense = (view->flags & SRB_FLAGS_DISABLE_AUTOSENSE) ? NULL : view->sense;
-	own->data_length = view->data_length;
 	own->target = view->target;
 	own->lun = view->lun;
 	return own;
@@ -216,7 +225,8 @@ void lf_srb_send(struct lf_srb *own, const struct lf_view *view, uint64_t unit_l
 	request->tag = (uintptr_t)own; /* nobody aborts by tag: it only has to be one of its own */
 	request->task_attribute = view->attribute;
 	request->offered_direction = offered_direction(view);
-	request->offered_length = request->offered_direction == LF_DIRECTION_NONE ? 0 : view->data_length;
+	own->data_length = request->offered_direction == LF_DIRECTION_NONE ? 0 : view->data_length;
+	request->offered_length = own->data_length;
 	request->done = command_done;
 	if (!lf_begin(request)) /* it has ended, and own is gone */
 		return;

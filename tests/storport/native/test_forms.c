@@ -9,6 +9,8 @@
 
 #define INQUIRY_BYTES 36
 
+static const enum host_form forms[] = {HOST_FORM_EXTENDED, HOST_FORM_OLD};
+
 /* An INQUIRY whose piece has room for a CDB of 32 bytes. */
 static struct host_request wide_inquiry(const struct stage_unit *unit, void *data)
 {
@@ -200,6 +202,104 @@ TEST(an_srb_that_is_too_short_keeps_its_length)
 	stage_run(&request);
 	CHECK_EQ(request.srb_status, HOST_STATUS_INVALID_REQUEST);
 	CHECK_EQ(request.moved, INQUIRY_BYTES);
+	stage_down(&unit);
+	stage_close();
+}
+
+/* ---- Data ---- */
+
+TEST(more_than_the_buffer_holds_is_an_overrun)
+{
+	uint8_t block[STAGE_BLOCK], read[STAGE_BLOCK];
+	struct stage_unit unit;
+
+	stage_open();
+	stage_up(&unit, NULL);
+	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
+		struct host_request request = stage_request(&unit);
+
+		stage_fill(block, i, 1);
+		request.form = forms[i];
+		stage_cdb_rw(&request, true, 10 * i, 2);
+		request.data = block;
+		request.length = sizeof(block);
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_DATA_OVERRUN);
+		CHECK_EQ(request.moved, sizeof(block));
+		stage_cdb_rw(&request, false, 10 * i, 2);
+		request.data = read;
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_DATA_OVERRUN);
+		CHECK_EQ(request.moved, sizeof(read));
+		CHECK(memcmp(block, read, sizeof(block)) == 0);
+		lf_fake_file_read(unit.file, (10 * i + 1) * STAGE_BLOCK, read, sizeof(read));
+		CHECK_EQ(read[0], 0);
+	}
+	stage_down(&unit);
+	stage_close();
+}
+
+TEST(no_direction_moves_nothing)
+{
+	uint8_t block[STAGE_BLOCK];
+	struct stage_unit unit;
+
+	stage_open();
+	stage_up(&unit, NULL);
+	memset(block, 0x77, sizeof(block)); /* the host looks that it stays */
+	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
+		struct host_request request = stage_request(&unit);
+
+		request.form = forms[i];
+		request.cdb_length = 6; /* TEST UNIT READY */
+		request.data = block;
+		request.length = sizeof(block);
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_SUCCESS);
+		CHECK_EQ(request.moved, 0);
+		stage_cdb_rw(&request, false, 0, 1);
+		request.flags = 0;
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_DATA_OVERRUN);
+		CHECK_EQ(request.moved, 0);
+		stage_cdb_rw(&request, true, 0, 1);
+		request.flags = 0;
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_DATA_OVERRUN);
+		CHECK_EQ(request.moved, 0);
+	}
+	lf_fake_file_read(unit.file, 0, block, sizeof(block));
+	CHECK_EQ(block[0], 0);
+	stage_down(&unit);
+	stage_close();
+}
+
+/* As of a pass-through that does not know: the command knows. */
+TEST(both_directions_are_the_commands_own)
+{
+	uint8_t block[STAGE_BLOCK], read[STAGE_BLOCK];
+	struct stage_unit unit;
+
+	stage_open();
+	stage_up(&unit, NULL);
+	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
+		struct host_request request = stage_request(&unit);
+
+		stage_fill(block, i, 1);
+		request.form = forms[i];
+		stage_cdb_rw(&request, true, i, 1);
+		request.flags = HOST_FLAGS_DATA_IN | HOST_FLAGS_DATA_OUT;
+		request.data = block;
+		request.length = sizeof(block);
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_SUCCESS);
+		stage_cdb_rw(&request, false, i, 1);
+		request.flags = HOST_FLAGS_DATA_IN | HOST_FLAGS_DATA_OUT;
+		request.data = read;
+		stage_run(&request);
+		CHECK_EQ(request.srb_status, HOST_STATUS_SUCCESS);
+		CHECK(memcmp(block, read, sizeof(block)) == 0);
+	}
 	stage_down(&unit);
 	stage_close();
 }
