@@ -90,6 +90,12 @@ static UCHAR sense_room(const struct host_request *request)
 	return request->sense_room == 0 ? SENSE_USUAL : request->sense_room == 1 ? 0 : request->sense_room;
 }
 
+/* A queue action counts only where a flag says so. */
+static ULONG flags_of(const struct host_request *request)
+{
+	return request->flags | (request->attribute == 0 ? 0 : HOST_FLAGS_QUEUE_ACTION_ENABLE);
+}
+
 static void make_old(struct host_frame *frame, const struct host_request *request)
 {
 	struct host_srb *srb = calloc(1, sizeof(*srb));
@@ -103,7 +109,7 @@ static void make_old(struct host_frame *frame, const struct host_request *reques
 	srb->PathId = request->path;
 	srb->TargetId = request->target;
 	srb->Lun = request->lun;
-	srb->SrbFlags = request->flags;
+	srb->SrbFlags = flags_of(request);
 	srb->TimeOutValue = 10;
 	srb->DataTransferLength = request->length;
 	srb->DataBuffer = frame->address;
@@ -181,7 +187,7 @@ static void make_extended(struct host_frame *frame, const struct host_request *r
 	all.srb.Signature = HOST_SRBEX_SIGNATURE;
 	all.srb.Version = HOST_SRBEX_VERSION;
 	all.srb.SrbFunction = request->function;
-	all.srb.SrbFlags = request->flags;
+	all.srb.SrbFlags = flags_of(request);
 	all.srb.RequestAttribute = request->attribute;
 	all.srb.TimeOutValue = 10;
 	all.srb.AddressOffset = (ULONG)offsetof(struct srbex, address);

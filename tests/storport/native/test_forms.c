@@ -303,3 +303,50 @@ TEST(both_directions_are_the_commands_own)
 	stage_down(&unit);
 	stage_close();
 }
+
+/* ---- Order ---- */
+
+static void write_begin(struct host_request *request, const struct stage_unit *unit, UCHAR action,
+	enum host_form form, void *data)
+{
+	*request = stage_request(unit);
+	request->attribute = action;
+	request->form = form;
+	stage_cdb_rw(request, true, 1, 1);
+	request->data = data;
+	request->length = STAGE_BLOCK;
+	host_submit(stage, request);
+}
+
+/*
+ * While a read is held up: an ORDERED write waits for it, a SIMPLE one for the ORDERED one, and one for the
+ * HEAD OF QUEUE passes both.
+ */
+TEST(queue_actions_are_kept)
+{
+	uint8_t block[STAGE_BLOCK], last[STAGE_BLOCK], found[STAGE_BLOCK];
+
+	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
+		struct host_request read, head, ordered, simple;
+		struct stage_unit unit;
+
+		stage_open();
+		stage_up(&unit, NULL);
+		stage_hold_read(&unit, &read, found);
+		stage_fill(block, 1, 1);
+		stage_fill(last, 1, 2);
+		write_begin(&ordered, &unit, HOST_QUEUE_ORDERED, forms[i], block);
+		write_begin(&simple, &unit, HOST_QUEUE_SIMPLE, forms[i], last);
+		write_begin(&head, &unit, HOST_QUEUE_HEAD, forms[i], block);
+		host_wait(stage, &head);
+		CHECK_EQ(head.srb_status, HOST_STATUS_SUCCESS);
+		CHECK_EQ(host_outstanding(stage), 3);
+		lf_fake_rules_clear();
+		lf_fake_release();
+		host_drain(stage);
+		lf_fake_file_read(unit.file, STAGE_BLOCK, found, sizeof(found));
+		CHECK(memcmp(last, found, sizeof(last)) == 0);
+		stage_down(&unit);
+		stage_close();
+	}
+}
