@@ -43,7 +43,8 @@ static void tell_supported(void *parameters, const uint8_t *types, uint32_t coun
 
 /*
  * There is no hardware to stop, to restart or to wake: images stay open, SRBs run out, and Storport sends
- * none in between. Adapters that were removed by surprise get no more either. Any IRQL.
+ * none in between. Stop and restart come at any IRQL. Of an adapter that was removed by surprise nobody is
+ * left to reset what an image does not answer, and the removal waits for it: it is cancelled at once.
  */
 SCSI_ADAPTER_CONTROL_STATUS lf_adapter_control(
 	PVOID extension, SCSI_ADAPTER_CONTROL_TYPE type, PVOID parameters)
@@ -61,7 +62,9 @@ SCSI_ADAPTER_CONTROL_STATUS lf_adapter_control(
 	case ScsiStopAdapter:
 	case ScsiRestartAdapter:
 	case ScsiAdapterPower:
-	case ScsiAdapterSurpriseRemoval:
+		break;
+	case ScsiAdapterSurpriseRemoval: /* below DISPATCH_LEVEL */
+		lf_reset_all(storport, NULL);
 		break;
 	default:
 		status = ScsiAdapterControlUnsuccessful;

@@ -47,12 +47,12 @@ static void reset_unit(struct lf_storport *storport, const struct lf_view *view)
 	struct lf_srb *own = enter(storport, view);
 
 	if (own != NULL)
-		lf_reset_unit(own);
+		lf_reset_unit(storport, own);
 }
 
 /* Of the target, or of all of them: no unit is asked for. */
-static void reset_more(
-	struct lf_storport *storport, const struct lf_view *view, void (*reset)(struct lf_srb *))
+static void reset_more(struct lf_storport *storport, const struct lf_view *view,
+	void (*reset)(struct lf_storport *, struct lf_srb *))
 {
 	if (!view->addressed || view->own == NULL)
 		lf_srb_refuse(storport, view, SRB_STATUS_INVALID_REQUEST);
@@ -60,7 +60,7 @@ static void reset_more(
 					    !lf_target_has_units(storport, view->target)))
 		lf_srb_refuse(storport, view, SRB_STATUS_NO_DEVICE);
 	else
-		reset(lf_srb_prepare(storport, view));
+		reset(storport, lf_srb_prepare(storport, view));
 }
 
 /* ---- Plug and play ---- */

@@ -231,9 +231,9 @@ bool lf_resets_create(struct lf_storport *storport);
 void lf_resets_destroy(struct lf_storport *storport);
 /* own waits: completed when all that was begun before has ended, or after ten seconds. lun may be LF_LUN_ANY.
  */
-void lf_reset_unit(struct lf_srb *own);
-void lf_reset_target(struct lf_srb *own);
-void lf_reset_all(struct lf_srb *own); /* NULL: nobody waits */
+void lf_reset_unit(struct lf_storport *storport, struct lf_srb *own);
+void lf_reset_target(struct lf_storport *storport, struct lf_srb *own);
+void lf_reset_all(struct lf_storport *storport, struct lf_srb *own); /* own NULL: nobody waits */
 BOOLEAN lf_reset_bus(PVOID extension, ULONG path);
 
 /* ---- attendant.c ---- */

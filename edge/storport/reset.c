@@ -181,9 +181,9 @@ static struct lf_reset *find_locked(struct lf_resets *resets, const struct lf_sr
 	return found;
 }
 
-static void reset_one(struct lf_srb *own, bool whole_target)
+static void reset_one(struct lf_storport *storport, struct lf_srb *own, bool whole_target)
 {
-	struct lf_resets *resets = &own->storport->resets;
+	struct lf_resets *resets = &storport->resets;
 	bool mine = false;
 
 	lf_lock(&resets->lock);
@@ -200,17 +200,17 @@ static void reset_one(struct lf_srb *own, bool whole_target)
 		begin(reset);
 }
 
-void lf_reset_unit(struct lf_srb *own)
+void lf_reset_unit(struct lf_storport *storport, struct lf_srb *own)
 {
-	reset_one(own, false);
+	reset_one(storport, own, false);
 }
 
-void lf_reset_target(struct lf_srb *own)
+void lf_reset_target(struct lf_storport *storport, struct lf_srb *own)
 {
-	reset_one(own, true);
+	reset_one(storport, own, true);
 }
 
-static void reset_all(struct lf_storport *storport, struct lf_srb *own)
+void lf_reset_all(struct lf_storport *storport, struct lf_srb *own)
 {
 	struct lf_resets *resets = &storport->resets;
 
@@ -232,11 +232,6 @@ static void reset_all(struct lf_storport *storport, struct lf_srb *own)
 	}
 }
 
-void lf_reset_all(struct lf_srb *own)
-{
-	reset_all(own->storport, own);
-}
-
 /*
  * HwResetBus: DISPATCH_LEVEL, under Storport's StartIo lock, and again every few seconds while SRBs stay out
  * that it wants back. Marks and cancels, and waits for nothing.
@@ -247,7 +242,7 @@ BOOLEAN lf_reset_bus(PVOID extension, ULONG path)
 
 	lf_storport_enter(storport);
 	lf_trace_storport_call(LF_CALLBACK_RESET_BUS, path, 0, 0);
-	reset_all(storport, NULL);
+	lf_reset_all(storport, NULL);
 	lf_storport_leave(storport);
 	return TRUE;
 }

@@ -258,6 +258,33 @@ TEST(the_adapter_vanishes_under_load)
 	}
 }
 
+/* Nobody is left who would reset what hangs: its removal would wait for it without end. */
+TEST(the_adapter_vanishes_with_io_that_hangs)
+{
+	struct stage_unit unit;
+	struct host_request read;
+	uint8_t block[STAGE_BLOCK];
+
+	stage_open();
+	stage_up(&unit, NULL);
+	lf_fake_rule_add(
+		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_PEND});
+	read = stage_request(&unit);
+	stage_cdb_rw(&read, false, 0, 1);
+	read.data = block;
+	read.length = sizeof(block);
+	host_submit(stage, &read);
+	stage_wait_held(1);
+	host_surprise(stage);
+	for (int i = 0; i < 10000 && host_outstanding(stage) > 0; i++)
+		stage_pause();
+	CHECK_EQ(host_outstanding(stage), 0);
+	lf_fake_rules_clear();
+	lf_fake_release();
+	stage_close();
+	CHECK_EQ(read.srb_status, HOST_STATUS_BUS_RESET);
+}
+
 TEST(the_volume_below_vanishes_under_load)
 {
 	for (int i = 0; i < 5; i++) {
