@@ -3,7 +3,7 @@
 #include "edge/storport/internal.h"
 
 /* In the SRB's own once it was let in; NULL: it has been completed. */
-static struct lf_srb *enter(struct lf_storport *storport, const struct lf_view *view)
+static struct lf_srb *enter(struct lf_storport *storport, const struct lf_view *view, enum lf_asker asker)
 {
 	enum lf_admission admission = LF_NO_TARGET;
 
@@ -12,7 +12,7 @@ static struct lf_srb *enter(struct lf_storport *storport, const struct lf_view *
 		return NULL;
 	}
 	if (view->path == 0)
-		admission = lf_unit_enter(storport, view->target, view->lun, LF_ASKER_DEVICE);
+		admission = lf_unit_enter(storport, view->target, view->lun, asker);
 	if (admission == LF_ADMITTED) {
 		struct lf_srb *own = lf_srb_prepare(storport, view);
 		own->counted = true;
@@ -30,7 +30,7 @@ static void flush(struct lf_storport *storport, const struct lf_view *view)
 {
 	enum { SYNCHRONIZE_CACHE_10 = 0x35, CDB_LENGTH = 10 };
 	struct lf_view nothing_moves = *view;
-	struct lf_srb *own = enter(storport, view);
+	struct lf_srb *own = enter(storport, view, LF_ASKER_DEVICE);
 
 	if (own == NULL)
 		return;
@@ -44,7 +44,7 @@ static void flush(struct lf_storport *storport, const struct lf_view *view)
 
 static void reset_unit(struct lf_storport *storport, const struct lf_view *view)
 {
-	struct lf_srb *own = enter(storport, view);
+	struct lf_srb *own = enter(storport, view, LF_ASKER_RESET);
 
 	if (own != NULL)
 		lf_reset_unit(storport, own);

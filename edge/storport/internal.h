@@ -210,6 +210,7 @@ enum lf_admission {
 /* What an SRB tells of who sends it. */
 enum lf_asker {
 	LF_ASKER_DEVICE,     /* a device of the unit: it is held */
+	LF_ASKER_RESET,      /* Storport itself, which wants back what is outstanding */
 	LF_ASKER_SCAN,       /* perhaps whoever looks who is there */
 	LF_ASKER_SCAN_TARGET /* likewise, of all units of the target */
 };
@@ -220,6 +221,7 @@ void lf_unit_leave(struct lf_storport *storport, uint32_t target, uint32_t lun);
 /* Storport has a device of it now, or has not any more. */
 void lf_unit_hold(struct lf_storport *storport, uint32_t target, uint32_t lun);
 void lf_unit_release(struct lf_storport *storport, uint32_t target, uint32_t lun, bool surprise);
+/* Also some that go. */
 bool lf_target_has_units(struct lf_storport *storport, uint32_t target);
 /* What the SRB of one that was not admitted ends with. */
 uint8_t lf_admission_status(enum lf_admission admission);

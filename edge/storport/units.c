@@ -86,6 +86,10 @@ static enum lf_admission admit_locked(
 {
 	struct lf_unit *unit = lun < LF_STORPORT_LUNS ? &target->units[lun] : NULL;
 
+	if (asker == LF_ASKER_RESET && unit != NULL && unit->outstanding > 0) { /* also of one that goes */
+		unit->outstanding++;
+		return LF_ADMITTED;
+	}
 	if (target->missing > 0 && (asker == LF_ASKER_SCAN_TARGET || target->present == 0))
 		report_all_locked(target, gone);
 	else if (unit != NULL)
@@ -134,7 +138,7 @@ bool lf_target_has_units(struct lf_storport *storport, uint32_t target)
 	if (target >= storport->target_count)
 		return false;
 	lf_lock(&storport->targets[target].lock);
-	bool has = storport->targets[target].present > 0;
+	bool has = storport->targets[target].present + storport->targets[target].missing > 0;
 	lf_unlock(&storport->targets[target].lock);
 	return has;
 }

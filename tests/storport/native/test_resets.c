@@ -222,6 +222,34 @@ TEST(a_dead_image_is_disconnected_by_force)
 	free(reads);
 }
 
+/* Storport's own clock runs for what is out at a unit that goes, too. */
+TEST(a_unit_that_goes_is_reset_while_anything_is_out)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		struct reads *reads = calloc(1, sizeof(*reads));
+		struct stage_unit unit;
+
+		CHECK(reads != NULL);
+		stage_open();
+		stage_up(&unit, NULL);
+		hold(&unit, 1 << LF_FAKE_READ, LF_FAKE_PEND);
+		begin(reads, &unit);
+		stage_wait_held(2);
+		CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+		CHECK_EQ(reset(&unit, escalation[i]), HOST_STATUS_SUCCESS);
+		for (uint32_t j = 0; j < READS; j++) {
+			CHECK(reads->requests[j].ended);
+			CHECK_EQ(reads->requests[j].srb_status, HOST_STATUS_BUS_RESET);
+		}
+		lf_fake_rules_clear();
+		lf_fake_release();
+		host_drain(stage);
+		host_wait_unit(stage, unit.target, unit.lun, false);
+		stage_close();
+		free(reads);
+	}
+}
+
 /* ---- Nested images ---- */
 
 /* What lies on a volume that lies on a unit of ours: its file system reads our unit. */
