@@ -42,21 +42,38 @@ static bool lf_begin_slow(struct lf_request *request)
 	return true;
 }
 
-/* A slot in the caller's lane; NULL when it has none left. */
+/*
+ * A slot in the caller's lane, or, when commands that hang have taken all of that, in the next one that has
+ * any; *locked is that lane, with its lock. NULL: no lane has one left.
+ */
+static struct lf_task *lf_task_take(struct lf_adapter *adapter, struct lf_lane **locked)
+{
+	uint32_t first = lf_lane_current();
+
+	for (uint32_t i = 0; i < adapter->lane_count; i++) {
+		uint32_t number = (first + i) % adapter->lane_count;
+		struct lf_lane *lane = &adapter->lanes[number];
+		lf_lock(&lane->lock);
+		struct lf_link *link = lf_list_take(&lane->free);
+		if (link != NULL) {
+			struct lf_task *task = lf_container(link, struct lf_task, link);
+			task->lane = number;
+			*locked = lane;
+			return task;
+		}
+		lf_unlock(&lane->lock);
+	}
+	return NULL;
+}
+
 static struct lf_task *lf_task_enter(struct lf_request *request)
 {
-	struct lf_adapter *adapter = request->nexus->adapter;
-	uint32_t number = lf_lane_current() % adapter->lane_count;
-	struct lf_lane *lane = &adapter->lanes[number];
 	uint64_t now_ns = lf_time_ns();
+	struct lf_lane *lane;
+	struct lf_task *task = lf_task_take(request->nexus->adapter, &lane);
 
-	lf_lock(&lane->lock);
-	struct lf_link *link = lf_list_take(&lane->free);
-	if (link == NULL) {
-		lf_unlock(&lane->lock);
+	if (task == NULL)
 		return NULL;
-	}
-	struct lf_task *task = lf_container(link, struct lf_task, link);
 	struct lf_itl *itl = lf_itl_find(request->nexus, request->lun);
 	task->request = request;
 	task->itl = itl;
@@ -65,7 +82,6 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 	request->command = lf_command_find(itl->lu, request->cdb, request->cdb_length);
 	task->nexus_id = request->nexus->id;
 	task->tag = request->tag;
-	task->lane = number;
 	task->epoch = itl->lu->epoch;
 	task->mark = LF_MARK_NONE;
 	task->submitted = task->queued = task->counted = task->alone = false;
@@ -75,8 +91,8 @@ static struct lf_task *lf_task_enter(struct lf_request *request)
 		     task->attribute != LF_TASK_SIMPLE;
 	task->begin_ns = now_ns;
 	if (task->lu->counters != NULL)
-		task->lu->counters[number].counters.begun++;
-	lf_list_append(&lane->tasks, link);
+		task->lu->counters[task->lane].counters.begun++;
+	lf_list_append(&lane->tasks, &task->link);
 	lf_unlock(&lane->lock);
 	return task;
 }

@@ -74,14 +74,17 @@ static void destroy_adapter(struct lf_storport *storport)
 	lf_adapter_destroy(storport->adapter);
 }
 
-/* A lane for each processor: one that comes later shares. */
+/*
+ * A lane for each processor: one that comes later shares. All of them together have a slot for each SRB that
+ * Storport may send, so that images that hang take none from the others.
+ */
 static bool create_adapter(struct lf_storport *storport)
 {
-	struct lf_adapter_options options = {
-		.lane_count = KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS),
+	uint32_t lane_count = lf_max(KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS), 1u);
+	struct lf_adapter_options options = {.lane_count = lane_count,
 		.target_count = storport->target_count,
 		.lun_count = LF_STORPORT_LUNS,
-		.tasks_per_lane = LF_STORPORT_TASKS};
+		.tasks_per_lane = lf_max(LF_STORPORT_TASKS, LF_STORPORT_IOS / lane_count + 1)};
 
 	storport->adapter = lf_adapter_create(&options);
 	if (storport->adapter == NULL)

@@ -13,13 +13,10 @@
 #define LF_STORPORT_TRANSFER_BYTES (1u << 20)
 #define LF_STORPORT_TRANSFER_PAGES (LF_STORPORT_TRANSFER_BYTES / PAGE_SIZE + 1)
 
-/*
- * SRBs at a time. One unit, whose image may lie on a share that answers no more, must not take all that the
- * adapter or a lane has.
- */
+/* SRBs at a time. One unit, whose image may lie on a share that answers no more, must not take all. */
 #define LF_STORPORT_IOS     4096u
 #define LF_STORPORT_LUN_IOS 512u
-#define LF_STORPORT_TASKS   1024u /* of a lane */
+#define LF_STORPORT_TASKS   1024u /* of a lane, at least: what it has at hand without asking another one */
 
 /* ---- Units ---- */
 

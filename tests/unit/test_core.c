@@ -395,21 +395,22 @@ TEST(an_address_is_given_again_only_after_all_others)
 	stage_close(stage);
 }
 
-TEST(a_lane_without_room_says_task_set_full)
+/* A lane that is full takes room of the other one first. */
+TEST(an_adapter_without_room_says_task_set_full)
 {
 	struct stage *stage = stage_open();
-	struct command *all[65];
+	struct command *all[2 * 64 + 1];
 
-	for (uint32_t i = 0; i < 64; i++) {
+	for (uint32_t i = 0; i < 2 * 64; i++) {
 		all[i] = send(stage, 0x28, LF_TASK_SIMPLE);
 		CHECK_EQ(all[i]->ended, 0);
 	}
-	all[64] = send(stage, 0x28, LF_TASK_SIMPLE);
-	CHECK_EQ(all[64]->ended, 1);
-	CHECK_EQ(all[64]->request.status, LF_STATUS_TASK_SET_FULL);
+	all[2 * 64] = send(stage, 0x28, LF_TASK_SIMPLE);
+	CHECK_EQ(all[2 * 64]->ended, 1);
+	CHECK_EQ(all[2 * 64]->request.status, LF_STATUS_TASK_SET_FULL);
 	while (held_release(&stage->store[0]))
 		;
-	for (uint32_t i = 0; i < 65; i++) {
+	for (uint32_t i = 0; i < lf_count_of(all); i++) {
 		CHECK_EQ(all[i]->ended, 1);
 		free(all[i]);
 	}

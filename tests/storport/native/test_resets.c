@@ -250,6 +250,51 @@ TEST(a_unit_that_goes_is_reset_while_anything_is_out)
 	}
 }
 
+#define HUNG_UNITS 3
+
+/* As many commands as Storport may send, from one processor, to images that are dead: the next one works. */
+TEST(images_that_hang_leave_room_for_another)
+{
+	struct stage_unit units[HUNG_UNITS + 1];
+	struct host_request *requests;
+	uint32_t depth, count;
+	uint8_t *blocks;
+
+	stage_open();
+	depth = host_config(stage)->MaxIOsPerLun;
+	count = HUNG_UNITS * depth;
+	requests = calloc(count, sizeof(*requests));
+	blocks = calloc(count, STAGE_BLOCK);
+	CHECK(requests != NULL && blocks != NULL && count < host_config(stage)->MaxNumberOfIO);
+	for (uint32_t i = 0; i <= HUNG_UNITS; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "C:\\hung%u.img", i);
+		stage_up(&units[i], &(struct stage_options){.path = path});
+	}
+	lf_fake_run_on(1);
+	for (uint32_t i = 0; i < count; i++) {
+		if (i % depth == 0)
+			hold(&units[i / depth], 1 << LF_FAKE_READ, LF_FAKE_PEND);
+		requests[i] = stage_request(&units[i / depth]);
+		stage_cdb_rw(&requests[i], false, i % depth, 1);
+		requests[i].data = blocks + (size_t)i * STAGE_BLOCK;
+		requests[i].length = STAGE_BLOCK;
+		host_submit(stage, &requests[i]);
+	}
+	CHECK_EQ(host_outstanding(stage), count);
+	CHECK(works(&units[HUNG_UNITS]));
+	lf_fake_rules_clear();
+	lf_fake_release();
+	for (uint32_t i = 0; i < count; i++) {
+		host_wait(stage, &requests[i]);
+		CHECK_EQ(requests[i].srb_status, HOST_STATUS_SUCCESS);
+	}
+	stage_close();
+	free(requests);
+	free(blocks);
+}
+
 /* ---- Nested images ---- */
 
 /* What lies on a volume that lies on a unit of ours: its file system reads our unit. */
