@@ -108,6 +108,9 @@ static uint8_t plug_and_play(struct lf_storport *storport, const struct lf_view 
 				storport, view->target, view->lun, view->pnp_action == StorSurpriseRemoval);
 		return SRB_STATUS_SUCCESS;
 	case StorStartDevice:
+		if (of_unit)
+			lf_unit_hold(storport, view->target, view->lun);
+		return SRB_STATUS_SUCCESS;
 	case StorStopDevice:
 		return SRB_STATUS_SUCCESS;
 	default:

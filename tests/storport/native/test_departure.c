@@ -130,6 +130,38 @@ TEST(who_was_only_asked_for_its_name_goes_too)
 	stage_close();
 }
 
+static void plug_and_play(const struct stage_unit *unit, ULONG action)
+{
+	struct host_request request = stage_request(unit);
+
+	request.function = HOST_SRB_PNP;
+	request.action = action;
+	CHECK_EQ(stage_run(&request), 0);
+}
+
+/* A Storport that says so by an SRB and not by HwUnitControl. */
+TEST(who_was_started_by_an_srb_keeps_its_address_until_one_removes_it)
+{
+	struct stage_unit unit, again;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	CHECK_EQ(stage_connect(&unit, &(struct stage_options){0}), LF_CONTROL_OK);
+	plug_and_play(&unit, HOST_PNP_START);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	host_hold_scans(stage, false);
+	host_settle(stage);
+	for (int i = 0; i < 50; i++) {
+		CHECK_EQ(stage_connect(&again, &(struct stage_options){.path = "C:\\again.img",
+						       .lun_and_one = unit.lun + 1u}),
+			LF_CONTROL_BUSY);
+		stage_pause();
+	}
+	plug_and_play(&unit, HOST_PNP_REMOVE);
+	up_in_its_place(&again, &unit);
+	stage_close();
+}
+
 TEST(a_lun_goes_and_its_neighbours_stay)
 {
 	struct stage_unit units[3];
