@@ -8,6 +8,9 @@
 /* What \Callback\PowerState says first: the second argument is whether the machine is awake. */
 #define LF_POWER_STATE_LOCK 3
 
+/* More than the backend takes for it, whose own limit comes first. */
+#define LF_SLEEP_LIMIT_NS 15000000000ull
+
 /* ---- Errands ---- */
 
 /* Up to DISPATCH_LEVEL. */
@@ -57,19 +60,30 @@ static void attend(void *context)
 		if (errands & LF_ERRAND_SLEEP) {
 			lf_trace_storport_sleep(0, 0, 0, 0);
 			storport->backend->sleep(storport->context);
+			(void)KeSetEvent(&storport->attendant.stable, IO_NO_INCREMENT, FALSE);
 		}
 	}
 }
 
 /* ---- The machine goes to sleep ---- */
 
-/* Up to DISPATCH_LEVEL. Units flush when the class driver says so, too, but then the disk below may sleep. */
+/*
+ * Up to DISPATCH_LEVEL. Units flush when the class driver says so, too, but then the disk below may sleep.
+ * The system goes on when this returns, so it returns when all is stable; where it may not wait it hopes for
+ * the best.
+ */
 static VOID power_changed(PVOID context, PVOID what, PVOID awake)
 {
 	struct lf_storport *storport = context;
+	KEVENT *stable = &storport->attendant.stable;
+	LARGE_INTEGER limit = {.QuadPart = lf_nt_relative(LF_SLEEP_LIMIT_NS)};
 
-	if ((uintptr_t)what == LF_POWER_STATE_LOCK && (uintptr_t)awake == 0)
-		send(storport, LF_ERRAND_SLEEP);
+	if ((uintptr_t)what != LF_POWER_STATE_LOCK || (uintptr_t)awake != 0)
+		return;
+	KeClearEvent(stable);
+	send(storport, LF_ERRAND_SLEEP);
+	if (KeGetCurrentIrql() == PASSIVE_LEVEL)
+		(void)KeWaitForSingleObject(stable, Executive, KernelMode, FALSE, &limit);
 }
 
 static void watch_power(struct lf_storport *storport)
@@ -117,6 +131,7 @@ bool lf_attendant_start(struct lf_storport *storport, DEVICE_OBJECT *pdo)
 	struct lf_attendant *attendant = &storport->attendant;
 
 	KeInitializeEvent(&attendant->event, SynchronizationEvent, FALSE);
+	KeInitializeEvent(&attendant->stable, NotificationEvent, FALSE);
 	attendant->thread.run = attend;
 	attendant->thread.context = storport;
 	if (lf_nt_thread_start(&attendant->thread) != LF_OK)

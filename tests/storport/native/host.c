@@ -280,7 +280,7 @@ static struct host *host_new(void)
 /* HwInitialize is documented at DIRQL: nothing that needs less may be called. */
 static bool initialize(struct host *host)
 {
-	KIRQL old = lf_fake_irql_raise(DISPATCH_LEVEL);
+	KIRQL old = lf_fake_irql_raise(LF_FAKE_DIRQL);
 	bool good = host_registered.HwInitialize(host->extension);
 
 	lf_fake_irql_lower(old);

@@ -13,7 +13,9 @@ void StorPortNotification(enum host_notification type, void *extension, ...)
 	struct host *host = host_of(extension);
 	va_list values;
 
-	lf_fake_need_irql("StorPortNotification", DISPATCH_LEVEL);
+	if (type !=
+		HOST_NOTIFY_ENABLE_PASSIVE_INITIALIZATION) /* HwInitialize's, at the level of an interrupt */
+		lf_fake_need_irql("StorPortNotification", DISPATCH_LEVEL);
 	va_start(values, extension);
 	switch (type) {
 	case HOST_NOTIFY_REQUEST_COMPLETE:

@@ -76,14 +76,13 @@ TEST(an_adapter_that_is_found_again_keeps_its_units)
 /* The restart of an adapter may come at the level of an interrupt, HwInitialize, too. */
 TEST(events_above_dispatch_level_are_printed)
 {
-	enum { DIRQL = 5 };
 	const ULONG level = 5;
 	KIRQL old;
 
 	lf_fake_reset();
 	lf_fake_registry_set(SERVICE_KEY "\\Parameters", "TraceLevel", REG_DWORD, &level, sizeof(level));
 	stage_start();
-	old = lf_fake_irql_raise(DIRQL);
+	old = lf_fake_irql_raise(LF_FAKE_DIRQL);
 	host_registration()->HwAdapterControl(stage->extension, HOST_ADAPTER_RESTART, NULL);
 	lf_fake_irql_lower(old);
 	stage_close();

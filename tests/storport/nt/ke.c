@@ -35,6 +35,11 @@ KIRQL lf_fake_irql(void)
 	return lf_fake_self()->irql;
 }
 
+KIRQL KeGetCurrentIrql(VOID)
+{
+	return lf_fake_irql();
+}
+
 KIRQL lf_fake_irql_raise(KIRQL irql)
 {
 	struct lf_fake_thread *thread = lf_fake_self();

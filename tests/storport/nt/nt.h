@@ -30,6 +30,8 @@ void lf_fake_range_is_idle(const void *memory, size_t length_bytes);
 
 /* ---- IRQL: of the calling thread; a host raises it around what Storport calls at DISPATCH_LEVEL ---- */
 
+#define LF_FAKE_DIRQL 5 /* of an interrupt: above all that a driver without one may use */
+
 KIRQL lf_fake_irql(void);
 KIRQL lf_fake_irql_raise(KIRQL irql); /* returns what it was */
 void lf_fake_irql_lower(KIRQL irql);

@@ -17,7 +17,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of both, and of the
 ULONG DbgPrintEx(ULONG component, ULONG level, const char *format, ...)
 {
 	va_list values;
-	lf_fake_need_irql("DbgPrintEx", DISPATCH_LEVEL);
+	lf_fake_need_irql("DbgPrintEx", LF_FAKE_DIRQL);
 	pthread_mutex_lock(&mutex);
 	char *line = lines[line_count++ % LINES];
 	va_start(values, format);

@@ -123,6 +123,7 @@ typedef enum _KWAIT_REASON {
 #define IO_NO_INCREMENT 0
 #define EVENT_INCREMENT 1
 
+KIRQL KeGetCurrentIrql(VOID);
 KIRQL KeAcquireSpinLockRaiseToDpc(KSPIN_LOCK *SpinLock);
 VOID KeReleaseSpinLock(KSPIN_LOCK *SpinLock, KIRQL NewIrql);
 #define KeInitializeSpinLock(SpinLock)       (*(SpinLock) = 0)
