@@ -12,15 +12,7 @@
 
 #include "tests/storport/native/stage.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SRBS 20000
-#endif
-#endif
-#if !defined(SRBS)
-#define SRBS 100000
-#endif
-
+#define SRBS    100000
 #define THREADS 6
 #define SLOTS   8 /* SRBs that a thread has out at a time */
 #define IMAGES  5
@@ -210,6 +202,38 @@ static void prepare_write(struct slot *slot, uint64_t *dice)
 		slot->request.cdb[1] |= 8; /* FUA */
 }
 
+/* An SRB that nobody can make sense of: what is in it never becomes another command. */
+static void contradict(void *srb, void *context)
+{
+	uint64_t *dice = &((struct slot *)context)->worker->dice;
+	struct host_srbex *all = srb;
+
+	if (all->Function != HOST_SRB_EXTENDED) {
+		((struct host_srb *)srb)->CdbLength = (UCHAR)(throw(dice, 2) * (17 + throw(dice, 200)));
+		return;
+	}
+	switch (throw(dice, 6)) {
+	case 0:
+		all->AddressOffset = throw(dice, 2) ? all->SrbLength : all->AddressOffset + 4;
+		break;
+	case 1:
+		all->NumSrbExData = throw(dice, 2) * 0x40000001;
+		break;
+	case 2:
+		all->SrbExDataOffset[0] = throw(dice, 2) ? 0xfffffff8 : all->SrbLength - 8;
+		break;
+	case 3:
+		all->SrbLength = throw(dice, all->SrbExDataOffset[0]);
+		break;
+	case 4:
+		all->Signature = throw(dice, 1000);
+		break;
+	default:
+		((struct host_srbex_cdb16 *)(void *)((char *)srb + all->SrbExDataOffset[0]))->CdbLength =
+			(UCHAR)(throw(dice, 2) * (33 + throw(dice, 200)));
+	}
+}
+
 /* Any bytes, but nothing that changes the medium, stops the unit or locks it. */
 static void prepare_wild(struct slot *slot, uint64_t *dice)
 {
@@ -225,24 +249,28 @@ static void prepare_wild(struct slot *slot, uint64_t *dice)
 	request->cdb_length = lengths[throw(dice, sizeof(lengths))];
 	if (request->form == HOST_FORM_OLD && request->cdb_length > 16)
 		request->cdb_length = 16;
-	request->flags = throw(dice, 4) * HOST_FLAGS_DATA_IN;
-	if (request->flags & HOST_FLAGS_DATA_OUT)
-		request->flags &= ~(ULONG)HOST_FLAGS_DATA_IN;
+	request->flags = throw(dice, 4) * HOST_FLAGS_DATA_IN; /* none, in, out, both */
 	request->length = throw(dice, 3) == 0 ? 0 : throw(dice, sizeof(slot->data) + 1);
 	if (throw(dice, 16) == 0)
 		request->flags |= HOST_FLAGS_DISABLE_AUTOSENSE;
 	request->sense_room = (UCHAR) throw(dice, 256);
+	if (throw(dice, 8) == 0)
+		request->spoil = contradict;
 	slot->doing = SLOT_OTHER;
 }
 
 static void prepare_function(struct slot *slot, uint64_t *dice)
 {
 	static const UCHAR functions[] = {HOST_SRB_FLUSH, HOST_SRB_SHUTDOWN, HOST_SRB_POWER, HOST_SRB_WMI,
-		HOST_SRB_IO_CONTROL, HOST_SRB_RESET_LOGICAL_UNIT, HOST_SRB_RESET_DEVICE, HOST_SRB_RESET_BUS};
-	uint32_t most = throw(dice, 8) == 0 ? lf_count_of(functions) : 5;
+		HOST_SRB_IO_CONTROL, HOST_SRB_DUMP_POINTERS, HOST_SRB_PNP, HOST_SRB_RESET_LOGICAL_UNIT,
+		HOST_SRB_RESET_DEVICE, HOST_SRB_RESET_BUS};
+	uint32_t most = throw(dice, 8) == 0 ? lf_count_of(functions) : 7;
 
 	slot->request.function = functions[throw(dice, most)];
 	slot->request.action = throw(dice, 7);
+	if (slot->request.function == HOST_SRB_PNP) /* the host itself says who starts and who is removed */
+		slot->request.action =
+			throw(dice, 2) ? HOST_PNP_QUERY_CAPABILITIES : HOST_PNP_QUERY_RESOURCES;
 	slot->request.action_flags = throw(dice, 2);
 	slot->request.power_state = throw(dice, 2) ? HOST_POWER_D0 : HOST_POWER_D3;
 	slot->doing = SLOT_OTHER;
@@ -381,6 +409,9 @@ static void *manage(void *context)
 			host_reset_bus(stage);
 		if (throw(dice, 8) == 0)
 			lf_fake_power(PO_CB_SYSTEM_STATE_LOCK, throw(dice, 2));
+		if (throw(dice, 8) == 0)
+			host_adapter_control(
+				stage, throw(dice, 2) ? HOST_ADAPTER_POWER : HOST_ADAPTER_RESTART, NULL);
 		stage_count();
 	}
 	return NULL;
