@@ -180,6 +180,8 @@ struct lf_buffers {
 struct lf_lu {
 	uint32_t gate;  /* atomic; bits of enum lf_gate */
 	uint32_t epoch; /* changed with all lanes stopped */
+	uint32_t
+		struck_epoch; /* what was older has been marked with all units of the target; adapter->lock */
 	struct lf_adapter *adapter;
 	enum lf_lu_type type;
 	uint32_t target, lun;
@@ -551,6 +553,10 @@ void lf_itl_hide(struct lf_nexus *nexus, uint32_t lun);
  */
 bool lf_waiter_raise_locked(
 	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted);
+/* The same in two steps, of many units: marks those of now, and later waits for those that were marked then.
+ */
+void lf_waiter_strike_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
+bool lf_waiter_follow_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
 /* How many unfinished tasks match the waiter's predicate; it waits for none. adapter->lock is held. */
 uint32_t lf_waiter_match_locked(struct lf_adapter *adapter, struct lf_waiter *waiter);
 /* Younger tasks may go on; done for a barrier that is not needed any more. adapter->lock is held. */

@@ -37,7 +37,7 @@ void lf_report_task_management(struct lf_lu *lu, struct lf_request *request)
 	lf_finish_reply(request, reply, extended ? sizeof(reply) : 4);
 }
 
-static void lf_tmf_advance(struct lf_tmf *tmf);
+static void lf_tmf_advance(struct lf_tmf *tmf, bool strikes);
 
 static void lf_tmf_fired(struct lf_waiter *waiter)
 {
@@ -45,7 +45,7 @@ static void lf_tmf_fired(struct lf_waiter *waiter)
 
 	if (tmf->function == LF_TMF_ABORT_TASK && waiter->answered)
 		tmf->response = LF_TMF_TASK_ENDED;
-	lf_tmf_advance(tmf);
+	lf_tmf_advance(tmf, false);
 }
 
 /* The unit that comes next, or NULL. */
@@ -118,42 +118,81 @@ static void lf_tmf_query_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	tmf->response = found ? LF_TMF_SUCCEEDED : LF_TMF_COMPLETE;
 }
 
-/* Marks what the function means on this unit; true when there is anything to wait for. */
-static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
+/* Before any task is dropped without a word: its nexus hears of it with its next command. */
+static void lf_tmf_tell_locked(const struct lf_tmf *tmf, const struct lf_waiter *waiter)
 {
-	struct lf_adapter *adapter = lu->adapter;
-	struct lf_waiter *waiter = &tmf->waiter;
-
-	*waiter = lf_tmf_predicate(tmf, lu);
-	lf_list_each(link, after, &lu->itls) lf_container(link, struct lf_itl, link)->struck = false;
-	/* Before any task is dropped without a word: its nexus hears of it with its next command. */
 	if (waiter->barrier)
-		lf_ua_raise(lu, LF_UA_RESET, NULL);
+		lf_ua_raise(waiter->lu, LF_UA_RESET, NULL);
 	else if (tmf->function == LF_TMF_I_T_NEXUS_RESET)
-		lf_ua_raise_for(lu, LF_UA_NEXUS_LOSS, tmf->nexus);
-	bool waits = lf_waiter_raise_locked(adapter, waiter, LF_MARK_ABORTED, false);
+		lf_ua_raise_for(waiter->lu, LF_UA_NEXUS_LOSS, tmf->nexus);
+}
+
+/* Once tasks have been marked on the unit. */
+static void lf_tmf_clear_locked(const struct lf_tmf *tmf, const struct lf_waiter *waiter)
+{
+	struct lf_lu *lu = waiter->lu;
+
 	if (waiter->barrier)
 		lf_lu_reset_locked(lu);
 	else if (tmf->function == LF_TMF_I_T_NEXUS_RESET)
 		lf_lu_nexus_lost_locked(lu, tmf->nexus);
-	lf_queue_kick_locked(adapter, lu);
+	lf_queue_kick_locked(lu->adapter, lu);
 	lf_trace_task_management(lu->lun, tmf->function, tmf->tag, waiter->remaining);
+}
+
+/* Marks what the function means on this unit; true when there is anything to wait for. */
+static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
+{
+	struct lf_waiter *waiter = &tmf->waiter;
+
+	*waiter = lf_tmf_predicate(tmf, lu);
+	lf_list_each(link, after, &lu->itls) lf_container(link, struct lf_itl, link)->struck = false;
+	lf_tmf_tell_locked(tmf, waiter);
+	bool waits = lf_waiter_raise_locked(lu->adapter, waiter, LF_MARK_ABORTED, false);
+	lf_tmf_clear_locked(tmf, waiter);
 	if (tmf->function == LF_TMF_CLEAR_TASK_SET)
 		lf_ua_raise_struck(lu, LF_UA_COMMANDS_CLEARED, tmf->nexus);
 	tmf->response = waits || tmf->function != LF_TMF_ABORT_TASK ? LF_TMF_COMPLETE : LF_TMF_NO_SUCH_TASK;
 	return waits;
 }
 
-/* From unit to unit; not in recursion, since a unit with nothing in flight is settled at once. */
-static void lf_tmf_advance(struct lf_tmf *tmf)
+/*
+ * On all units of the target at once, before the first of them is waited for: one whose store answers no more
+ * must not keep the others from being reset, nor have them reset when it answers at last.
+ */
+static void lf_tmf_strike_locked(const struct lf_tmf *tmf)
 {
 	struct lf_adapter *adapter = tmf->nexus->adapter;
 
-	for (;;) {
+	lf_list_each(link, after, &adapter->targets[tmf->nexus->target].lus)
+	{
+		struct lf_waiter waiter = lf_tmf_predicate(tmf, lf_container(link, struct lf_lu, link));
+		lf_tmf_tell_locked(tmf, &waiter);
+		lf_waiter_strike_locked(adapter, &waiter);
+		lf_tmf_clear_locked(tmf, &waiter);
+	}
+}
+
+static bool lf_tmf_follow_locked(struct lf_tmf *tmf, struct lf_lu *lu)
+{
+	tmf->waiter = lf_tmf_predicate(tmf, lu);
+	return lf_waiter_follow_locked(lu->adapter, &tmf->waiter);
+}
+
+/* From unit to unit; not in recursion, since a unit with nothing in flight is settled at once. */
+static void lf_tmf_advance(struct lf_tmf *tmf, bool strikes)
+{
+	struct lf_adapter *adapter = tmf->nexus->adapter;
+	bool all_units = functions[tmf->function].all_units;
+
+	for (;; strikes = false) {
 		lf_lock(&adapter->lock);
+		if (strikes)
+			lf_tmf_strike_locked(tmf);
 		struct lf_lu *lu = lf_tmf_next_locked(tmf);
 		bool query = lu != NULL && functions[tmf->function].query;
-		bool waits = lu != NULL && !query && lf_tmf_raise_locked(tmf, lu);
+		bool waits = lu != NULL && !query &&
+			     (all_units ? lf_tmf_follow_locked(tmf, lu) : lf_tmf_raise_locked(tmf, lu));
 		if (query)
 			lf_tmf_query_locked(tmf, lu);
 		lf_unlock(&adapter->lock);
@@ -179,5 +218,5 @@ void lf_tmf_submit(struct lf_tmf *tmf)
 	}
 	/* What it stays at when no unit is meant. One that leaves still is: its tasks may be at the store. */
 	tmf->response = functions[tmf->function].all_units ? LF_TMF_COMPLETE : LF_TMF_NO_SUCH_LUN;
-	lf_tmf_advance(tmf);
+	lf_tmf_advance(tmf, functions[tmf->function].all_units);
 }

@@ -54,21 +54,19 @@ void lf_watch_less_locked(struct lf_adapter *adapter)
 	lf_lanes_go(adapter);
 }
 
-bool lf_waiter_raise_locked(
-	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted)
+/* Marks and hurries what the waiter means; how many. Lanes are stopped. */
+static uint32_t lf_waiter_mark_tasks(
+	struct lf_adapter *adapter, const struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted)
 {
-	struct lf_lu *lu = waiter->lu;
+	uint32_t count = 0;
 
-	lf_lanes_stop(adapter);
-	waiter->epoch = ++lu->epoch;
-	waiter->remaining = 0;
 	for (uint32_t i = 0; i < adapter->lane_count; i++) {
 		lf_list_each(link, after, &adapter->lanes[i].tasks)
 		{
 			struct lf_task *task = lf_container(link, struct lf_task, link);
 			if (!lf_waiter_matches(waiter, task))
 				continue;
-			waiter->remaining++;
+			count++;
 			if (mark == LF_MARK_NONE ||
 				(only_unsubmitted && lf_atomic_load_u32(&task->submitted)))
 				continue;
@@ -78,6 +76,14 @@ bool lf_waiter_raise_locked(
 			lf_task_hurry(task);
 		}
 	}
+	return count;
+}
+
+/* It waits for those that it counted. Lanes are stopped. */
+static bool lf_waiter_enlist_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
+{
+	struct lf_lu *lu = waiter->lu;
+
 	if (waiter->remaining > 0) {
 		lf_list_append(&adapter->waiters, &waiter->link);
 		lf_watch_more_locked(adapter);
@@ -87,8 +93,36 @@ bool lf_waiter_raise_locked(
 		lf_atomic_or_u32(&lu->gate, LF_GATE_BARRIER);
 		lf_watch_more_locked(adapter);
 	}
-	lf_lanes_go(adapter);
 	return waiter->remaining > 0;
+}
+
+bool lf_waiter_raise_locked(
+	struct lf_adapter *adapter, struct lf_waiter *waiter, enum lf_mark mark, bool only_unsubmitted)
+{
+	lf_lanes_stop(adapter);
+	waiter->epoch = ++waiter->lu->epoch;
+	waiter->remaining = lf_waiter_mark_tasks(adapter, waiter, mark, only_unsubmitted);
+	bool waits = lf_waiter_enlist_locked(adapter, waiter);
+	lf_lanes_go(adapter);
+	return waits;
+}
+
+void lf_waiter_strike_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
+{
+	lf_lanes_stop(adapter);
+	waiter->epoch = waiter->lu->struck_epoch = ++waiter->lu->epoch;
+	waiter->remaining = lf_waiter_mark_tasks(adapter, waiter, LF_MARK_ABORTED, false);
+	lf_lanes_go(adapter);
+}
+
+bool lf_waiter_follow_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
+{
+	lf_lanes_stop(adapter);
+	waiter->epoch = waiter->lu->struck_epoch;
+	waiter->remaining = lf_waiter_mark_tasks(adapter, waiter, LF_MARK_NONE, false);
+	bool waits = lf_waiter_enlist_locked(adapter, waiter);
+	lf_lanes_go(adapter);
+	return waits;
 }
 
 uint32_t lf_waiter_match_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)

@@ -250,6 +250,45 @@ TEST(a_unit_that_goes_is_reset_while_anything_is_out)
 	}
 }
 
+/* Whatever is larger than a unit's reset stops all that can be stopped, though one of the units is dead. */
+TEST(a_dead_unit_does_not_keep_its_neighbour_from_being_reset)
+{
+	for (uint32_t i = 0; i <= 2; i++) {
+		struct reads *of_dead, *of_slow = calloc(1, sizeof(*of_slow));
+		struct stage_unit dead, slow;
+
+		of_dead = open_with_held_reads(&dead);
+		CHECK(of_dead != NULL && of_slow != NULL);
+		stage_up(&slow, &(struct stage_options){.path = "C:\\slow.img"});
+		CHECK_EQ(slow.target, dead.target);
+		hold(&slow, 1 << LF_FAKE_READ, LF_FAKE_PEND);
+		begin(of_slow, &slow);
+		stage_wait_held(3);
+		if (i == 0) {
+			host_reset_bus(stage);
+		} else {
+			struct host_request request = stage_request(&slow);
+
+			request.function = escalation[i];
+			lf_fake_clock_rate(CLOCK_RATE);
+			host_run(stage, &request);
+			CHECK_EQ(request.srb_status, HOST_STATUS_TIMEOUT);
+		}
+		for (uint32_t j = 0; j < READS; j++) {
+			host_wait(stage, &of_slow->requests[j]);
+			CHECK_EQ(of_slow->requests[j].srb_status, HOST_STATUS_BUS_RESET);
+		}
+		CHECK(host_outstanding(stage) > 0);
+		lf_fake_rules_clear();
+		lf_fake_release();
+		host_drain(stage);
+		CHECK(works(&slow) && works(&dead));
+		stage_close();
+		free(of_dead);
+		free(of_slow);
+	}
+}
+
 #define HUNG_UNITS 3
 
 /* As many commands as Storport may send, from one processor, to images that are dead: the next one works. */
