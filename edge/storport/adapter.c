@@ -192,9 +192,10 @@ VOID lf_free_adapter_resources(PVOID extension)
 	lf_attendant_stop(storport);
 	lf_units_stop(storport);
 	storport->backend->stop(storport->context);
-	lf_resets_destroy(storport);
+	lf_resets_stop(storport);
 	while (InterlockedExchangeAdd(&storport->inside, 0) != 0)
 		lf_storport_pause();
+	lf_resets_destroy(storport);
 	destroy_adapter(storport);
 	lf_units_destroy(storport);
 	lf_trace_storport_stopped(0, 0, 0, 0);

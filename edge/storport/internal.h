@@ -227,7 +227,9 @@ uint8_t lf_admission_status(enum lf_admission admission);
 /* ---- reset.c ---- */
 
 bool lf_resets_create(struct lf_storport *storport);
-/* Nothing is outstanding, and every unit was freed. */
+/* Nothing is outstanding, and every unit was freed: no timer comes any more, no task management runs. */
+void lf_resets_stop(struct lf_storport *storport);
+/* Nobody is inside any more. */
 void lf_resets_destroy(struct lf_storport *storport);
 /* own waits: completed when all that was begun before has ended, or after ten seconds. lun may be LF_LUN_ANY.
  */

@@ -289,7 +289,7 @@ static bool any_runs(struct lf_storport *storport)
 	return runs;
 }
 
-void lf_resets_destroy(struct lf_storport *storport)
+void lf_resets_stop(struct lf_storport *storport)
 {
 	struct lf_resets *resets = &storport->resets;
 
@@ -300,6 +300,12 @@ void lf_resets_destroy(struct lf_storport *storport)
 	KeFlushQueuedDpcs(); /* it may have fired already, elsewhere */
 	while (any_runs(storport))
 		lf_storport_pause();
+}
+
+void lf_resets_destroy(struct lf_storport *storport)
+{
+	struct lf_resets *resets = &storport->resets;
+
 	lf_assert(lf_list_empty(&resets->waiters));
 	lf_lock_fini(&resets->lock);
 	lf_free(resets->targets);
