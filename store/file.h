@@ -4,6 +4,7 @@
 #define LF_STORE_FILE_H
 
 #include "platform/loop_linux.h"
+#include "store/file_checks.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -156,8 +157,6 @@ void lf_file_threads_start(struct lf_io *io);
 /* Examines the descriptor: what is refused, what the store has to know, what the core has to know. */
 enum lf_error lf_file_examine(const struct lf_source *source, struct lf_store *store,
 	struct lf_store_info *info, struct lf_message *message);
-/* The end of a path that is too long for a message. */
-const char *lf_file_shown(const char *path);
 const char *lf_file_errno_name(int number); /* "ENOSPC" */
 
 /* ---- file_state.c ---- */

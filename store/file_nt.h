@@ -5,6 +5,7 @@
 #define LF_STORE_FILE_NT_H
 
 #include "platform/nt.h"
+#include "store/file_checks.h"
 #include "store/store.h"
 
 /*
@@ -235,8 +236,6 @@ void lf_file_sync_unwanted_locked(struct lf_store *store);
 /* Examines the handle: what is refused, what the store has to know, what the core has to know. */
 enum lf_error lf_file_examine(const struct lf_source *source, struct lf_store *store,
 	struct lf_store_info *info, struct lf_message *message);
-/* The end of a path that is too long for a message. */
-const char *lf_file_shown(const char *path);
 
 /* ---- file_nt_volume.c ---- */
 

@@ -3,11 +3,7 @@
  */
 #include "store/file_nt.h"
 
-#define SHOWN_MAX_BYTES        120
-#define PHYSICAL_BLOCK_MAX     65536u
-#define PHYSICAL_BLOCK_DEFAULT 4096u
 #define ZERO_GRANULARITY_BYTES 65536u /* NTFS gives room back in these */
-#define DISC_BLOCK             2048u  /* a CD-ROM's: no other is possible, and its images are downloads */
 #define SECTOR_MAX_BYTES       65536u
 
 /* mingw-w64 does not have these. */
@@ -35,25 +31,6 @@ struct facts {
 	struct sector_facts sector; /* zero where the host cannot tell */
 	ULONG mode;                 /* how the file was opened: FILE_NO_INTERMEDIATE_BUFFERING and so on */
 };
-
-const char *lf_file_shown(const char *path)
-{
-	size_t length = strlen(path);
-
-	return length > SHOWN_MAX_BYTES ? path + length - SHOWN_MAX_BYTES : path;
-}
-
-static bool is_power_of_two(uint64_t number)
-{
-	return number != 0 && (number & (number - 1)) == 0;
-}
-
-static enum lf_error refuse(struct lf_message *message, const struct lf_source *source, enum lf_error error,
-	const char *cause_and_remedy)
-{
-	lf_message_set(message, "%s: %s", lf_file_shown(source->path), cause_and_remedy);
-	return error;
-}
 
 static enum lf_error refuse_status(
 	struct lf_message *message, const struct lf_source *source, const char *doing, NTSTATUS status)
@@ -94,14 +71,14 @@ static enum lf_error examine_opening(const struct lf_source *source, struct lf_s
 	store->unbuffered = (mode.Mode & FILE_NO_INTERMEDIATE_BUFFERING) != 0;
 	store->read_only = source->read_only || !(access.AccessFlags & FILE_WRITE_DATA);
 	if (!(access.AccessFlags & FILE_READ_DATA))
-		return refuse(
+		return lf_file_refuse(
 			message, source, LF_E_INVALID, "opened for writing only: open it for reading, too");
 	if (mode.Mode & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT))
-		return refuse(message, source, LF_E_INVALID,
+		return lf_file_refuse(message, source, LF_E_INVALID,
 			"opened for one request at a time: open it without FILE_SYNCHRONOUS_IO");
 	/* The cache would need memory to write back what somebody who waits for memory has written. */
 	if (!store->read_only && !store->unbuffered)
-		return refuse(message, source, LF_E_INVALID,
+		return lf_file_refuse(message, source, LF_E_INVALID,
 			"opened for writing through the cache, which can stall the machine: open it "
 			"with FILE_NO_INTERMEDIATE_BUFFERING, or read-only");
 	return LF_OK;
@@ -117,7 +94,7 @@ static bool is_of_no_file(NTSTATUS status)
 
 static enum lf_error refuse_device(const struct lf_source *source, struct lf_message *message)
 {
-	return refuse(message, source, LF_E_INVALID, "a device: name an image in a file");
+	return lf_file_refuse(message, source, LF_E_INVALID, "a device: name an image in a file");
 }
 
 static enum lf_error ask(const struct lf_source *source, struct facts *facts, struct lf_message *message)
@@ -146,7 +123,7 @@ static enum lf_error ask(const struct lf_source *source, struct facts *facts, st
 		return refuse_status(message, source, "the facts of its volume cannot be had", status);
 	status = ZwQueryVolumeInformationFile(
 		handle, &block, &facts->sector, sizeof(facts->sector), FileFsSectorSizeInformation);
-	if (!NT_SUCCESS(status) || !is_power_of_two(facts->sector.logical_bytes) ||
+	if (!NT_SUCCESS(status) || !lf_file_is_power_of_two(facts->sector.logical_bytes) ||
 		facts->sector.logical_bytes > SECTOR_MAX_BYTES)
 		memset(&facts->sector, 0, sizeof(facts->sector));
 	return LF_OK;
@@ -158,23 +135,24 @@ static enum lf_error examine_attributes(
 	ULONG attributes = facts->basic.FileAttributes;
 
 	if (facts->standard.Directory || (attributes & FILE_ATTRIBUTE_DIRECTORY))
-		return refuse(message, source, LF_E_INVALID, "a directory: name an image in it");
+		return lf_file_refuse(message, source, LF_E_INVALID, "a directory: name an image in it");
 	if (attributes & FILE_ATTRIBUTE_DEVICE)
 		return refuse_device(source, message);
 	if (attributes & FILE_ATTRIBUTE_COMPRESSED)
-		return refuse(message, source, LF_E_UNSUPPORTED,
+		return lf_file_refuse(message, source, LF_E_UNSUPPORTED,
 			"compressed, so it always goes through the cache, which can stall the machine: "
 			"compact /u FILE");
 	if (attributes & FILE_ATTRIBUTE_ENCRYPTED)
-		return refuse(message, source, LF_E_UNSUPPORTED,
+		return lf_file_refuse(message, source, LF_E_UNSUPPORTED,
 			"encrypted, so it always goes through the cache, which can stall the machine: "
 			"cipher /d FILE");
 	if (attributes &
 		(FILE_ATTRIBUTE_OFFLINE | ATTRIBUTE_RECALL_ON_OPEN | ATTRIBUTE_RECALL_ON_DATA_ACCESS))
-		return refuse(message, source, LF_E_UNSUPPORTED,
+		return lf_file_refuse(message, source, LF_E_UNSUPPORTED,
 			"in the cloud, not on this machine: keep it on this device first, or copy it");
 	if (facts->standard.DeletePending)
-		return refuse(message, source, LF_E_NOT_FOUND, "about to be deleted: name another image");
+		return lf_file_refuse(
+			message, source, LF_E_NOT_FOUND, "about to be deleted: name another image");
 	return LF_OK;
 }
 
@@ -185,38 +163,12 @@ static uint32_t host_sector_bytes(const struct facts *facts)
 	return facts->sector.logical_bytes ? facts->sector.logical_bytes : facts->size.BytesPerSector;
 }
 
-/* What the disk below prefers, as far as that is a size that a disk can have. */
-static uint32_t physical_bytes(const struct facts *facts, uint32_t block_size)
+static enum lf_error examine_sectors(const struct lf_source *source, struct lf_store *store, uint32_t sector,
+	uint32_t size, struct lf_message *message)
 {
-	uint32_t physical = facts->sector.physical_for_performance_bytes;
-
-	if (is_power_of_two(physical))
-		return lf_min(lf_max(physical, block_size), PHYSICAL_BLOCK_MAX);
-	return block_size == 512 ? PHYSICAL_BLOCK_DEFAULT : block_size;
-}
-
-static enum lf_error examine_block_sizes(const struct lf_source *source, struct lf_store *store,
-	const struct facts *facts, struct lf_store_info *info, struct lf_message *message)
-{
-	uint32_t size = source->block_size ? source->block_size : 512;
-	uint32_t physical = source->physical_block_size, sector = host_sector_bytes(facts);
-
-	if (size != 512 && size != 2048 && size != 4096) {
-		lf_message_set(message, "%s: no block size: %u: it is 512, 2048 or 4096",
-			lf_file_shown(source->path), (unsigned)size);
-		return LF_E_INVALID;
-	}
-	if (!physical)
-		physical = physical_bytes(facts, size);
-	if (!is_power_of_two(physical) || physical < size || physical > PHYSICAL_BLOCK_MAX) {
-		lf_message_set(message,
-			"%s: no physical block size: %u: it is a power of two from the block size, %u, to %u",
-			lf_file_shown(source->path), (unsigned)physical, (unsigned)size, PHYSICAL_BLOCK_MAX);
-		return LF_E_INVALID;
-	}
 	/* Any server and any file system may answer this; it is divided by. */
-	if (store->unbuffered && !is_power_of_two(sector))
-		return refuse(message, source, LF_E_UNSUPPORTED,
+	if (store->unbuffered && !lf_file_is_power_of_two(sector))
+		return lf_file_refuse(message, source, LF_E_UNSUPPORTED,
 			"its volume does not say how large its sectors are: move it to another volume, or "
 			"--read-only");
 	if (store->unbuffered && size < sector) {
@@ -227,35 +179,6 @@ static enum lf_error examine_block_sizes(const struct lf_source *source, struct 
 		return LF_E_INVALID;
 	}
 	store->sector_bytes = store->unbuffered ? sector : 1;
-	info->block_size = size;
-	info->physical_block_size = physical;
-	return LF_OK;
-}
-
-static enum lf_error examine_size(const struct lf_source *source, struct lf_store *store,
-	struct lf_store_info *info, struct lf_message *message)
-{
-	uint64_t size = store->size_bytes, block = info->block_size;
-
-	if (size == 0)
-		return refuse(message, source, LF_E_INVALID,
-			"empty: delete it, and let --create SIZE make it anew");
-	if (size > INT64_MAX)
-		return refuse(message, source, LF_E_RANGE, "too large: 8 EiB less a block are possible");
-	if (size % block != 0) {
-		lf_message_set(message, "%s: its %llu bytes are no multiple of the block size %llu: %s",
-			lf_file_shown(source->path), (unsigned long long)size, (unsigned long long)block,
-			block == DISC_BLOCK ? "is a part of it missing?" : "another --block-size");
-		return LF_E_INVALID;
-	}
-	if (source->block_count_max && size / block > source->block_count_max) {
-		lf_message_set(message,
-			"%s: too large: %llu blocks of %llu bytes are possible: connect it as a disk",
-			lf_file_shown(source->path), (unsigned long long)source->block_count_max,
-			(unsigned long long)block);
-		return LF_E_RANGE;
-	}
-	info->block_count = size / block;
 	return LF_OK;
 }
 
@@ -279,8 +202,9 @@ static void examine_volume(struct lf_store *store, const struct facts *facts, st
 {
 	uint64_t cluster = (uint64_t)facts->size.SectorsPerAllocationUnit * facts->size.BytesPerSector;
 
-	store->cluster_bytes = is_power_of_two(cluster) && cluster <= UINT32_MAX ? (uint32_t)cluster
-										 : PHYSICAL_BLOCK_DEFAULT;
+	store->cluster_bytes = lf_file_is_power_of_two(cluster) && cluster <= UINT32_MAX
+				       ? (uint32_t)cluster
+				       : LF_FILE_PHYSICAL_DEFAULT;
 	/* A cache copies; only what goes past it has to lie as the disk's controller wants it. */
 	store->align_mask =
 		store->unbuffered ? IoGetRelatedDeviceObject(store->file)->AlignmentRequirement : 0;
@@ -306,10 +230,13 @@ enum lf_error lf_file_examine(const struct lf_source *source, struct lf_store *s
 	if (!error)
 		error = examine_opening(source, store, &facts, message);
 	if (!error)
-		error = examine_block_sizes(source, store, &facts, info, message);
+		error = lf_file_check_block_sizes(
+			source, facts.sector.physical_for_performance_bytes, info, message);
+	if (!error)
+		error = examine_sectors(source, store, host_sector_bytes(&facts), info->block_size, message);
 	store->size_bytes = (uint64_t)facts.standard.EndOfFile.QuadPart;
 	if (!error)
-		error = examine_size(source, store, info, message);
+		error = lf_file_check_size(source, store->size_bytes, info, message);
 	if (error)
 		return error;
 	examine_volume(store, &facts, info);

@@ -63,10 +63,7 @@ void lf_file_begin(struct lf_store *store, struct lf_io *io)
 	struct lf_file_io *file_io = lf_file_io_of(io);
 	uint64_t size_bytes = lf_atomic_load_relaxed_u64(&store->size_bytes);
 
-	lf_assert(io->op == LF_OP_SAVE ||
-		  (io->offset_bytes <= size_bytes && io->length_bytes <= size_bytes - io->offset_bytes));
-	lf_assert(!store->read_only || io->op == LF_OP_READ || io->op == LF_OP_FLUSH ||
-		  io->op == LF_OP_SAVE || io->op == LF_OP_MAP || io->op == LF_OP_USAGE);
+	lf_file_check_io(io, size_bytes, store->read_only);
 	lf_assert(!io->atomic);
 	memset(file_io, 0, sizeof(*file_io));
 	memset(&io->link, 0, sizeof(io->link));

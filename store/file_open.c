@@ -17,37 +17,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define SHOWN_MAX_BYTES        120
-#define PHYSICAL_BLOCK_MAX     65536u
-#define PHYSICAL_BLOCK_DEFAULT 4096u
-#define GRANULARITY_DEFAULT    4096u
-#define GRANULARITY_MAX        (1u << 30)
-#define DISC_BLOCK             2048u /* a CD-ROM's: no other is possible, and its images are downloads */
-
-const char *lf_file_shown(const char *path)
-{
-	size_t length = strlen(path);
-
-	return length > SHOWN_MAX_BYTES ? path + length - SHOWN_MAX_BYTES : path;
-}
+#define GRANULARITY_DEFAULT 4096u
+#define GRANULARITY_MAX     (1u << 30)
 
 const char *lf_file_errno_name(int number)
 {
 	const char *name = strerrorname_np(number);
 
 	return name ? name : "an errno without a name";
-}
-
-static bool is_power_of_two(uint64_t number)
-{
-	return number != 0 && (number & (number - 1)) == 0;
-}
-
-static enum lf_error refuse(struct lf_message *message, const struct lf_source *source, enum lf_error error,
-	const char *cause_and_remedy)
-{
-	lf_message_set(message, "%s: %s", lf_file_shown(source->path), cause_and_remedy);
-	return error;
 }
 
 static enum lf_error refuse_errno(
@@ -70,72 +47,19 @@ static enum lf_error examine_flags(
 	if (flags < 0)
 		return refuse_errno(message, source, "no open file");
 	if (flags & O_PATH)
-		return refuse(
+		return lf_file_refuse(
 			message, source, LF_E_INVALID, "not opened for reading: open it without O_PATH");
 	if ((flags & O_ACCMODE) == O_WRONLY)
-		return refuse(
+		return lf_file_refuse(
 			message, source, LF_E_INVALID, "opened for writing only: open it for reading, too");
 	/* Linux would put every write at the end, whatever its offset. */
 	if (flags & O_APPEND)
-		return refuse(
+		return lf_file_refuse(
 			message, source, LF_E_INVALID, "opened for appending: open it without O_APPEND");
 	if (flags & O_DIRECT)
-		return refuse(message, source, LF_E_INVALID,
+		return lf_file_refuse(message, source, LF_E_INVALID,
 			"opened past the page cache: open it without O_DIRECT");
 	store->read_only = source->read_only || (flags & O_ACCMODE) == O_RDONLY;
-	return LF_OK;
-}
-
-static enum lf_error examine_block_sizes(
-	const struct lf_source *source, struct lf_store_info *info, struct lf_message *message)
-{
-	uint32_t size = source->block_size ? source->block_size : 512;
-	uint32_t physical = source->physical_block_size;
-
-	if (size != 512 && size != 2048 && size != 4096) {
-		lf_message_set(message, "%s: no block size: %" PRIu32 ": it is 512, 2048 or 4096",
-			lf_file_shown(source->path), size);
-		return LF_E_INVALID;
-	}
-	if (!physical)
-		physical = size == 512 ? PHYSICAL_BLOCK_DEFAULT : size;
-	if (!is_power_of_two(physical) || physical < size || physical > PHYSICAL_BLOCK_MAX) {
-		lf_message_set(message,
-			"%s: no physical block size: %" PRIu32
-			": it is a power of two from the block size, %" PRIu32 ", to %u",
-			lf_file_shown(source->path), physical, size, PHYSICAL_BLOCK_MAX);
-		return LF_E_INVALID;
-	}
-	info->block_size = size;
-	info->physical_block_size = physical;
-	return LF_OK;
-}
-
-static enum lf_error examine_size(const struct lf_source *source, struct lf_store *store,
-	struct lf_store_info *info, struct lf_message *message)
-{
-	uint64_t size = store->size_bytes, block = info->block_size;
-
-	if (size == 0)
-		return refuse(message, source, LF_E_INVALID, "empty: give it a size: truncate -s 1G FILE");
-	if (size > INT64_MAX)
-		return refuse(message, source, LF_E_RANGE, "too large: 8 EiB less a block are possible");
-	if (size % block != 0) {
-		lf_message_set(message,
-			"%s: its %" PRIu64 " bytes are no multiple of the block size %" PRIu64
-			": truncate -s %" PRIu64 " FILE%s",
-			lf_file_shown(source->path), size, block, (size + block - 1) / block * block,
-			block == DISC_BLOCK ? "; or is a part of it missing?" : ", or another --block-size");
-		return LF_E_INVALID;
-	}
-	if (source->block_count_max && size / block > source->block_count_max) {
-		lf_message_set(message,
-			"%s: too large: %" PRIu64 " blocks of %" PRIu64
-			" bytes are possible: connect it as a disk",
-			lf_file_shown(source->path), source->block_count_max, block);
-		return LF_E_RANGE;
-	}
-	info->block_count = size / block;
 	return LF_OK;
 }
 
@@ -177,7 +101,7 @@ static bool reads_nowait(int fd)
 static void examine_unmap(const struct lf_source *source, struct lf_store *store, struct lf_store_info *info,
 	uint64_t granularity_bytes)
 {
-	if (!is_power_of_two(granularity_bytes) || granularity_bytes > GRANULARITY_MAX)
+	if (!lf_file_is_power_of_two(granularity_bytes) || granularity_bytes > GRANULARITY_MAX)
 		granularity_bytes = GRANULARITY_DEFAULT;
 	info->can_unmap = !store->read_only && !source->no_unmap && !store->no_punch;
 	info->unmap_reads_zero = info->can_unmap;
@@ -192,7 +116,7 @@ static enum lf_error examine_regular(const struct lf_source *source, struct lf_s
 	enum lf_error error;
 
 	store->size_bytes = (uint64_t)facts->st_size;
-	error = examine_size(source, store, info, message);
+	error = lf_file_check_size(source, store->size_bytes, info, message);
 	if (error)
 		return error;
 	examine_file_system(store);
@@ -214,7 +138,7 @@ static enum lf_error examine_device(const struct lf_source *source, struct lf_st
 		ioctl(store->fd, BLKSSZGET, &logical) < 0 || ioctl(store->fd, BLKPBSZGET, &physical) < 0 ||
 		ioctl(store->fd, BLKROGET, &read_only) < 0)
 		return refuse_errno(message, source, "its size cannot be had");
-	if (!source->block_size && logical > 512 && logical <= (int)PHYSICAL_BLOCK_DEFAULT)
+	if (!source->block_size && logical > 512 && logical <= (int)LF_FILE_PHYSICAL_DEFAULT)
 		info->block_size = (uint32_t)logical;
 	if (info->block_size < (uint32_t)logical) {
 		lf_message_set(message,
@@ -222,14 +146,14 @@ static enum lf_error examine_device(const struct lf_source *source, struct lf_st
 			lf_file_shown(source->path), logical, info->block_size, logical);
 		return LF_E_INVALID;
 	}
-	error = examine_size(source, store, info, message);
+	error = lf_file_check_size(source, store->size_bytes, info, message);
 	if (error)
 		return error;
 	if (read_only)
 		store->read_only = true;
-	if (!source->physical_block_size && is_power_of_two(physical))
+	if (!source->physical_block_size && lf_file_is_power_of_two(physical))
 		info->physical_block_size =
-			lf_min(lf_max((uint32_t)physical, info->block_size), PHYSICAL_BLOCK_MAX);
+			lf_min(lf_max((uint32_t)physical, info->block_size), LF_FILE_PHYSICAL_MAX);
 	info->rotational = ioctl(store->fd, BLKROTATIONAL, &rotational) == 0 && rotational;
 	/* Punching guarantees zeros here, too; a device that cannot says so at the first attempt. */
 	examine_unmap(source, store, info, physical);
@@ -245,7 +169,7 @@ static enum lf_error lock_out_others(
 	if (fcntl(store->fd, F_OFD_SETLK, &lock) == 0)
 		return LF_OK;
 	if (errno == EAGAIN || errno == EACCES)
-		return refuse(message, source, LF_E_BUSY,
+		return lf_file_refuse(message, source, LF_E_BUSY,
 			store->read_only
 				? "in use by another adapter, which writes to it: disconnect it there"
 				: "in use by another adapter: disconnect it there, or add --read-only");
@@ -266,13 +190,13 @@ enum lf_error lf_file_examine(const struct lf_source *source, struct lf_store *s
 	if (fstat(store->fd, &facts) < 0)
 		return refuse_errno(message, source, "no open file");
 	if (S_ISDIR(facts.st_mode))
-		return refuse(message, source, LF_E_INVALID, "a directory: name an image in it");
+		return lf_file_refuse(message, source, LF_E_INVALID, "a directory: name an image in it");
 	if (!S_ISREG(facts.st_mode) && !S_ISBLK(facts.st_mode))
-		return refuse(message, source, LF_E_INVALID,
+		return lf_file_refuse(message, source, LF_E_INVALID,
 			"neither a regular file nor a block device: name one of these");
 	error = examine_flags(source, store, message);
 	if (!error)
-		error = examine_block_sizes(source, info, message);
+		error = lf_file_check_block_sizes(source, 0, info, message);
 	if (!error)
 		error = S_ISREG(facts.st_mode) ? examine_regular(source, store, info, &facts, message)
 					       : examine_device(source, store, info, message);

@@ -58,25 +58,9 @@ enum lf_error lf_store_file_resize(struct lf_store *store, uint64_t size_bytes, 
 	uint64_t known = lf_atomic_load_relaxed_u64(&store->size_bytes), now = 0;
 	enum lf_error error = size_now(store, &now, message);
 
-	if (error != LF_OK)
-		return error;
-	if (size_bytes == 0)
-		size_bytes = now / block_size * block_size;
-	if (size_bytes < known || size_bytes < now / block_size * block_size) {
-		lf_message_set(message,
-			"%s: it has %" PRIu64
-			" bytes, and shrinks only while it is disconnected: disconnect it, "
-			"truncate it, connect it again",
-			lf_file_shown(store->path), lf_max(known, now));
-		return LF_E_INVALID;
-	}
-	if (size_bytes % block_size != 0 || size_bytes > INT64_MAX) {
-		lf_message_set(message,
-			"%s: no size for it: a multiple of %" PRIu32 " bytes, less than 8 EiB",
-			lf_file_shown(store->path), block_size);
-		return LF_E_INVALID;
-	}
-	if (size_bytes > now)
+	if (error == LF_OK)
+		error = lf_file_check_growth(store->path, known, now, block_size, &size_bytes, message);
+	if (error == LF_OK && size_bytes > now)
 		error = grow(store, size_bytes, message);
 	if (error != LF_OK)
 		return error;

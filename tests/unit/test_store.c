@@ -557,17 +557,17 @@ TEST(what_is_no_image_is_refused_with_a_remedy)
 	CHECK_EQ(try_open(pipes[0], plain, &message), LF_E_INVALID);
 	close(pipes[1]);
 	CHECK_EQ(try_open(make_image(&bed, "/dev/shm", 0), plain, &message), LF_E_INVALID);
-	CHECK_STR(message.text, "disk.img: empty: give it a size: truncate -s 1G FILE");
+	CHECK_STR(message.text, "disk.img: empty: delete it, and let --create SIZE make it anew");
 	CHECK_EQ(truncate(bed.path, 10752), 0);
 	CHECK_EQ(try_open(open(bed.path, O_RDWR), plain, &message), LF_OK);
 	CHECK_EQ(try_open(open(bed.path, O_RDWR), blocks_of_4k, &message), LF_E_INVALID);
 	CHECK_STR(message.text,
-		"disk.img: its 10752 bytes are no multiple of the block size 4096: truncate -s 12288 "
-		"FILE, or another --block-size");
+		"disk.img: its 10752 bytes are no multiple of the block size 4096: make it 12288 "
+		"bytes, or another --block-size");
 	CHECK_EQ(try_open(open(bed.path, O_RDONLY), blocks_of_2k, &message), LF_E_INVALID);
 	CHECK_STR(message.text,
-		"disk.img: its 10752 bytes are no multiple of the block size 2048: truncate -s 12288 "
-		"FILE; or is a part of it missing?");
+		"disk.img: its 10752 bytes are no multiple of the block size 2048: make it 12288 "
+		"bytes; or is a part of it missing?");
 	CHECK_EQ(try_open(open(bed.path, O_RDONLY), few_blocks, &message), LF_E_RANGE);
 	CHECK_STR(message.text,
 		"disk.img: too large: 20 blocks of 512 bytes are possible: connect it as a disk");
