@@ -323,7 +323,7 @@ NTSTATUS lf_file_call(struct lf_file_worker *worker, struct lf_file_flight *flig
 	if (!irp)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	set_up(store, irp, call);
-	irp->Flags |= IRP_SYNCHRONOUS_API; /* see lf_file_call's comment */
+	irp->Flags |= IRP_SYNCHRONOUS_API; /* this thread may wait: see file_nt.h */
 	if (call->control)
 		set_up_control(irp, call);
 	if (flight == &store->sync_flight)
