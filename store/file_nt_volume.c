@@ -84,20 +84,40 @@ void lf_store_file_watch(struct lf_store *store, void (*removed)(void *context),
 #define ANSWER_BYTES 1024u
 #define NAA_BYTES    8u
 
-static NTSTATUS ask(DEVICE_OBJECT *device, void *answer, uint64_t *length_bytes)
+/* IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, and its answer: mingw-w64 has both for programs only. */
+#define VOLUME_EXTENTS CTL_CODE(0x56, 0, METHOD_BUFFERED, FILE_ANY_ACCESS)
+
+struct extent {
+	ULONG disk;
+	LONGLONG offset_bytes, length_bytes;
+};
+
+struct extents {
+	ULONG count;
+	struct extent first[];
+};
+
+_Static_assert(sizeof(struct extents) == 8 && sizeof(struct extent) == 24, "Windows' layout");
+
+struct question {
+	ULONG code;
+	void *in;
+	ULONG in_bytes;
+	uint8_t *answer; /* ANSWER_BYTES */
+};
+
+/* An answer that is cut short (STATUS_BUFFER_OVERFLOW) is one. */
+static NTSTATUS ask(DEVICE_OBJECT *device, const struct question *question, uint64_t *length_bytes)
 {
-	STORAGE_PROPERTY_QUERY query = {
-		.PropertyId = StorageDeviceIdProperty,
-		.QueryType = PropertyStandardQuery,
-	};
 	IO_STATUS_BLOCK block;
 	NTSTATUS status;
 	KEVENT event;
 	IRP *irp;
 
+	*length_bytes = 0;
 	KeInitializeEvent(&event, NotificationEvent, FALSE);
-	irp = IoBuildDeviceIoControlRequest(IOCTL_STORAGE_QUERY_PROPERTY, device, &query, sizeof(query),
-		answer, ANSWER_BYTES, FALSE, &event, &block);
+	irp = IoBuildDeviceIoControlRequest(question->code, device, question->in, question->in_bytes,
+		question->answer, ANSWER_BYTES, FALSE, &event, &block);
 	if (!irp)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	status = IofCallDriver(device, irp);
@@ -105,7 +125,8 @@ static NTSTATUS ask(DEVICE_OBJECT *device, void *answer, uint64_t *length_bytes)
 		KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
 		status = block.Status;
 	}
-	*length_bytes = NT_SUCCESS(status) ? block.Information : 0;
+	if (NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW)
+		*length_bytes = lf_min(block.Information, (uint64_t)ANSWER_BYTES);
 	return status;
 }
 
@@ -154,11 +175,70 @@ static uint32_t take_identifiers(
 	return count;
 }
 
+/* What is found out: so many of identifiers, most at most. */
+struct found {
+	uint64_t *identifiers;
+	uint32_t count, most;
+	uint8_t *answer; /* ANSWER_BYTES, on the boundary of a word */
+};
+
+static void find_identifiers(DEVICE_OBJECT *device, struct found *found)
+{
+	STORAGE_PROPERTY_QUERY query = {
+		.PropertyId = StorageDeviceIdProperty,
+		.QueryType = PropertyStandardQuery,
+	};
+	struct question question = {IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), found->answer};
+	uint64_t length_bytes;
+
+	if (NT_SUCCESS(ask(device, &question, &length_bytes)))
+		found->count += take_identifiers(found->answer, length_bytes,
+			found->identifiers + found->count, found->most - found->count);
+}
+
+/* By its name for the whole machine: what a caller has put in his own directory of devices does not count. */
+static void find_disk(ULONG number, struct found *found)
+{
+	WCHAR wide[40];
+	char text[40];
+	UNICODE_STRING name;
+	DEVICE_OBJECT *device;
+	FILE_OBJECT *file;
+	size_t length = lf_format(text, sizeof(text), "\\GLOBAL??\\PhysicalDrive%u", (unsigned)number);
+
+	for (size_t i = 0; i <= length; i++)
+		wide[i] = (WCHAR)text[i];
+	RtlInitUnicodeString(&name, wide);
+	if (!NT_SUCCESS(IoGetDeviceObjectPointer(&name, FILE_READ_ATTRIBUTES, &file, &device)))
+		return;
+	find_identifiers(device, found);
+	ObDereferenceObject(file);
+}
+
+/* Of a volume that spans several: its own device speaks for one of them, or for none. */
+static void find_disks(DEVICE_OBJECT *volume, struct found *found)
+{
+	struct question question = {VOLUME_EXTENTS, NULL, 0, found->answer};
+	const struct extents *extents = (const void *)found->answer;
+	ULONG disks[(ANSWER_BYTES - sizeof(struct extents)) / sizeof(struct extent)];
+	uint64_t length_bytes;
+	uint32_t count = 0;
+
+	ask(volume, &question, &length_bytes);
+	if (length_bytes >= sizeof(*extents))
+		count = (uint32_t)lf_min(
+			(length_bytes - sizeof(*extents)) / sizeof(struct extent), (uint64_t)extents->count);
+	for (uint32_t i = 0; i < count; i++)
+		disks[i] = extents->first[i].disk;
+	if (count == 1 && found->count > 0)
+		return; /* it has spoken */
+	for (uint32_t i = 0; i < count; i++)
+		find_disk(disks[i], found);
+}
+
 uint32_t lf_store_file_below(lf_handle image, uint64_t *identifiers, uint32_t most)
 {
-	uint64_t length_bytes = 0;
-	uint8_t *answer = NULL;
-	uint32_t count = 0;
+	struct found found = {.identifiers = identifiers, .most = most};
 	FILE_OBJECT *file;
 	void *object;
 	NTSTATUS status;
@@ -169,10 +249,12 @@ uint32_t lf_store_file_below(lf_handle image, uint64_t *identifiers, uint32_t mo
 		return 0;
 	file = object;
 	if (is_disk(file->DeviceObject))
-		answer = lf_alloc(ANSWER_BYTES);
-	if (answer && NT_SUCCESS(ask(file->DeviceObject, answer, &length_bytes)))
-		count = take_identifiers(answer, length_bytes, identifiers, most);
-	lf_free(answer);
+		found.answer = lf_alloc(ANSWER_BYTES);
+	if (found.answer) {
+		find_identifiers(file->DeviceObject, &found);
+		find_disks(file->DeviceObject, &found);
+	}
+	lf_free(found.answer);
 	ObDereferenceObject(object);
-	return count;
+	return found.count;
 }

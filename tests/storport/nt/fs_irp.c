@@ -136,6 +136,23 @@ static NTSTATUS file_irp(IRP *irp, IO_STACK_LOCATION *stack)
 	return lf_fake_io_submit(io);
 }
 
+/* IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS: how many, then disk, offset and length of each, as many as fit. */
+static NTSTATUS extents(const struct lf_fake_volume *volume, IRP *irp, ULONG room)
+{
+	uint64_t *to = irp->AssociatedIrp.SystemBuffer;
+	uint32_t count = volume->options.disk_count;
+	if (count == 0)
+		return STATUS_INVALID_DEVICE_REQUEST;
+	uint32_t fits = (room - 8) / 24 < count ? (room - 8) / 24 : count;
+	to[0] = count;
+	for (uint32_t i = 0; i < fits; i++) {
+		to[1 + 3 * i] = volume->options.disks[i];
+		to[2 + 3 * i] = to[3 + 3 * i] = 1 << 20;
+	}
+	irp->IoStatus.Information = 8 + 24 * fits;
+	return fits < count ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+}
+
 /* IOCTL_STORAGE_QUERY_PROPERTY: as much of the answer as there is room for, and no less than its header. */
 static NTSTATUS device_irp(struct lf_fake_volume *volume, IRP *irp, const IO_STACK_LOCATION *stack)
 {
@@ -144,6 +161,8 @@ static NTSTATUS device_irp(struct lf_fake_volume *volume, IRP *irp, const IO_STA
 	const void *descriptor = __atomic_load_n(&volume->device_id, __ATOMIC_ACQUIRE);
 	uint32_t length = __atomic_load_n(&volume->device_id_bytes, __ATOMIC_ACQUIRE);
 	NTSTATUS status = __atomic_load_n(&volume->status, __ATOMIC_ACQUIRE);
+	if (NT_SUCCESS(status) && stack->Parameters.DeviceIoControl.IoControlCode == 0x560000)
+		return extents(volume, irp, room);
 	if (!NT_SUCCESS(status) ||
 		stack->Parameters.DeviceIoControl.IoControlCode != IOCTL_STORAGE_QUERY_PROPERTY)
 		return NT_SUCCESS(status) ? STATUS_INVALID_DEVICE_REQUEST : status;

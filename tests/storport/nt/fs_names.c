@@ -541,6 +541,27 @@ DEVICE_OBJECT *IoGetRelatedDeviceObject(FILE_OBJECT *file)
 	return &lf_fake_open_of(file)->volume->fs_device;
 }
 
+/* Of disks, which are volumes without a file. */
+NTSTATUS IoGetDeviceObjectPointer(
+	UNICODE_STRING *name, ACCESS_MASK access, FILE_OBJECT **file, DEVICE_OBJECT **device)
+{
+	static const char before[] = "\\GLOBAL??\\";
+	char ascii[LF_FAKE_NAME_BYTES];
+	struct opening opening = {.access = access, .rest = ""};
+	lf_fake_passive("IoGetDeviceObjectPointer");
+	lf_fake_need_no_boxes("IoGetDeviceObjectPointer");
+	lf_fake_ascii(name, ascii, sizeof(ascii));
+	if (strncmp(ascii, before, sizeof(before) - 1) == 0)
+		opening.volume = lf_fake_volume_find(ascii + sizeof(before) - 1);
+	if (!opening.volume)
+		return STATUS_OBJECT_NAME_NOT_FOUND;
+	pthread_mutex_lock(&mutex);
+	*file = make_object(&opening);
+	pthread_mutex_unlock(&mutex);
+	*device = &opening.volume->device;
+	return STATUS_SUCCESS;
+}
+
 /* ---- to begin with ---- */
 
 static void begin(void)

@@ -141,7 +141,8 @@ enum lf_fake_how {
 #define LF_FAKE_NO_SECTORS UINT32_MAX
 
 struct lf_fake_volume_options {
-	const char *name;      /* "C:", "Volume{...}" or, remote, "server\\share" */
+	/* "C:", "Volume{...}" or, remote, "server\\share"; a disk that a volume spans: "PhysicalDrive1" */
+	const char *name;
 	bool remote;           /* \??\UNC\server\share: no notifications, no device id */
 	bool no_sparse;        /* FSCTL_SET_SPARSE and _ZERO_DATA are not known */
 	bool no_trim;          /* FSCTL_FILE_LEVEL_TRIM is not known */
@@ -151,7 +152,9 @@ struct lf_fake_volume_options {
 	uint32_t physical_bytes; /* 0: sector_bytes */
 	uint32_t alignment;      /* of buffers, as a mask; 0: FILE_BYTE_ALIGNMENT */
 	uint64_t capacity_bytes; /* 0: as much as asked for; what is allocated counts */
-	const void *device_id;   /* the answer to StorageDeviceIdProperty, borrowed; NULL: not supported */
+	const uint32_t *disks;   /* that it spans, borrowed; NULL: one that says its name itself */
+	uint32_t disk_count;
+	const void *device_id; /* the answer to StorageDeviceIdProperty, borrowed; NULL: not supported */
 	uint32_t device_id_bytes;
 	uint32_t device_type; /* 0: FILE_DEVICE_DISK */
 };

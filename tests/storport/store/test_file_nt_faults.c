@@ -651,3 +651,39 @@ TEST(the_disk_below_an_image_is_known_by_its_name)
 	fail_no_more(LF_FAKE_POOL);
 	kernel_end();
 }
+
+TEST(every_disk_below_a_volume_that_spans_several_is_known)
+{
+	static const uint8_t one[8] = {0x53, 1}, two[8] = {0x53, 2};
+	static uint32_t disks[50] = {7, 8, 9}; /* nobody is 9 */
+	struct lf_fake_volume_options spanned = {.name = "D:", .disks = disks, .disk_count = 3};
+	struct lf_fake_volume_options seven = {.name = "PhysicalDrive7"}, eight = {.name = "PhysicalDrive8"};
+	struct descriptor first = {.length_bytes = 0}, second = {.length_bytes = 0};
+	uint64_t ids[4];
+	HANDLE handle;
+
+	kernel_begin();
+	add_identifier(&first, StorageIdTypeFCPHName, StorageIdAssocDevice, one, 8, 0);
+	add_identifier(&second, StorageIdTypeFCPHName, StorageIdAssocDevice, two, 8, 0);
+	seven.device_id = first.bytes;
+	seven.device_id_bytes = first.length_bytes;
+	eight.device_id = second.bytes;
+	eight.device_id_bytes = second.length_bytes;
+	lf_fake_volume_add(&seven);
+	lf_fake_volume_add(&eight);
+	lf_fake_volume_add(&spanned);
+	lf_fake_file_add("D:\\disk.img", MIB, 0);
+	handle = image_handle("D:\\disk.img", FILE_READ_DATA, 0);
+	CHECK_EQ(lf_store_file_below((lf_handle)handle, ids, 4), 2);
+	CHECK_EQ(ids[0], 0x5301000000000000);
+	CHECK_EQ(ids[1], 0x5302000000000000);
+	CHECK_EQ(lf_store_file_below((lf_handle)handle, ids, 1), 1);
+	lf_handle_close((lf_handle)handle);
+	/* More than the answer has room for: those that fit. */
+	lf_fake_volume_add(&(struct lf_fake_volume_options){.name = "E:", .disks = disks, .disk_count = 50});
+	lf_fake_file_add("E:\\disk.img", MIB, 0);
+	handle = image_handle("E:\\disk.img", FILE_READ_DATA, 0);
+	CHECK_EQ(lf_store_file_below((lf_handle)handle, ids, 4), 2);
+	lf_handle_close((lf_handle)handle);
+	kernel_end();
+}

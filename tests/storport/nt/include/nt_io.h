@@ -269,6 +269,8 @@ NTSTATUS IofCallDriver(DEVICE_OBJECT *DeviceObject, IRP *Irp);
 BOOLEAN IoCancelIrp(IRP *Irp);
 VOID IoAcquireCancelSpinLock(KIRQL *Irql);
 VOID IoReleaseCancelSpinLock(KIRQL Irql);
+NTSTATUS IoGetDeviceObjectPointer(UNICODE_STRING *ObjectName, ACCESS_MASK DesiredAccess,
+	FILE_OBJECT **FileObject, DEVICE_OBJECT **DeviceObject);
 DEVICE_OBJECT *IoGetRelatedDeviceObject(FILE_OBJECT *FileObject);
 
 /* Inline in the real header; here they look whether the IRP has such a stack location. */

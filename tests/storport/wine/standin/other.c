@@ -66,6 +66,18 @@ static NTSTATUS NTAPI set_interface(UNICODE_STRING *link, BOOLEAN enable)
 	return status;
 }
 
+/* Wine's own disks are nobody's business. */
+static NTSTATUS NTAPI device_pointer(
+	UNICODE_STRING *name, ACCESS_MASK access, FILE_OBJECT **file, DEVICE_OBJECT **device)
+{
+	(void)name;
+	(void)access;
+	(void)file;
+	(void)device;
+	standin_passive("IoGetDeviceObjectPointer");
+	return STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
 const struct standin_import standin_other_imports[] = {
 	{"DbgPrintEx", print},
 	{"KeBugCheckEx", bug_check},
@@ -74,6 +86,7 @@ const struct standin_import standin_other_imports[] = {
 	{"KeQueryPerformanceCounter", performance_counter},
 	{"IoRegisterDeviceInterface", register_interface},
 	{"IoSetDeviceInterfaceState", set_interface},
+	{"IoGetDeviceObjectPointer", device_pointer},
 	{"RtlUTF8ToUnicodeN", RtlUTF8ToUnicodeN},
 	{"RtlUnicodeToUTF8N", RtlUnicodeToUTF8N},
 	{NULL, NULL},
