@@ -228,6 +228,15 @@ def a_second_installation_makes_no_second_adapter(machine):
     expect(found["usable"] and found["devices"] == 1, found)
 
 
+def what_the_operator_has_set_outlives_an_installation(machine):
+    value = (SERVICE + "\\Parameters", "/v", "LogLevel")
+    code, out = machine.wine.wine("reg", "add", *value, "/t", "REG_DWORD", "/d", "3", "/f")
+    expect(code == 0, out)
+    machine.run(0, "install")
+    _, out = machine.wine.wine("reg", "query", *value)
+    expect(re.search(r"LogLevel\s+REG_DWORD\s+0x3\b", out), out)
+
+
 def removal_disconnects_and_leaves_nothing(machine):
     machine.wine.connect(os.path.join(machine.scratch, "disk.img"), "disk")
     out, err = machine.run(0, "remove", "-v")
@@ -270,6 +279,7 @@ CASES = [
     its_disks_work,
     an_adapter_with_disks_is_not_installed_anew,
     a_second_installation_makes_no_second_adapter,
+    what_the_operator_has_set_outlives_an_installation,
     removal_disconnects_and_leaves_nothing,
     half_an_installation_is_removed,
     it_comes_again_after_a_removal,

@@ -37,8 +37,8 @@ LINES = {
     "Lungfish_Hardware": ["HKR,, DeviceCharacteristics, 0x00010001, 0x00000100",
                           'HKR,, Security,, "D:P(A;;GA;;;SY)(A;;GA;;;BA)"',
                           'HKR, "ScsiPort", "NeedsSystemShutdownNotification", 0x00010001, 1'],
-    "Lungfish_Parameters": ['HKR, "Parameters", "BusType", 0x00010001, 0x0000000A',
-                            'HKR, "Parameters", "MaximumTargets", 0x00010001, 16'],
+    "Lungfish_Parameters": ['HKR, "Parameters", "BusType", 0x00010003, 0x0000000A',
+                            'HKR, "Parameters", "MaximumTargets", 0x00010003, 16'],
 }
 FORBIDDEN = {"addsoftware", "bitreg", "copyinf", "delfiles", "delreg", "ini2reg", "registerdlls", "renfiles",
              "updateinis", "updateinifields"}
@@ -156,9 +156,9 @@ def version_problems(sections):
 def parameter_problems(sections, sources):
     offered = set()
     for line in sections.get("Lungfish_Parameters", ()):
-        found = re.fullmatch(r'HKR, "Parameters", "(\w+)", 0x00010001, (?:0x[0-9A-F]+|\d+)', line)
+        found = re.fullmatch(r'HKR, "Parameters", "(\w+)", 0x00010003, (?:0x[0-9A-F]+|\d+)', line)
         if not found:
-            yield "no REG_DWORD: %s" % line
+            yield "no REG_DWORD that leaves one alone: %s" % line
         else:
             offered.add(found.group(1))
     asked = set()

@@ -29,6 +29,7 @@ def query(wine, key, value):
 
 
 SERVICE = "HKLM\\System\\CurrentControlSet\\Services\\lungfish"
+KEEPING, REPLACING = "0x00010003", "0x00010001"  # a DWORD that leaves one that is there alone, and one that does not
 
 
 def make_inf(place, **parameters):
@@ -37,8 +38,9 @@ def make_inf(place, **parameters):
     path = os.path.join(place.shipped, "wine.inf")
     with open(os.path.join(place.shipped, "lungfish.inf")) as file:
         text = file.read()
+    text = text.replace(KEEPING, REPLACING)  # each installation begins with the defaults
     for name, value in parameters.items():
-        text, count = re.subn(r'(HKR, "Parameters", "%s", 0x00010001, ).*' % name, r"\g<1>%d" % value, text)
+        text, count = re.subn(r'(HKR, "Parameters", "%s", %s, ).*' % (name, REPLACING), r"\g<1>%d" % value, text)
         expect(count == 1, "lungfish.inf has no parameter " + name)
     with open(path, "w") as file:
         file.write(re.sub(r"NTamd64\.[\d.]+", "NTamd64", text))
