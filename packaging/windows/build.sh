@@ -53,21 +53,32 @@ gcc) cross=mingw.ini needs=(windows) ;;
 clang) cross=clang.ini needs=(windows windows-clang) ;;
 *) die "no such compiler: $compiler: there are gcc and clang" ;;
 esac
+[[ ! -e $out || -d $out ]] || die "$out is a file: name a directory"
 build=${build:-$root/build/windows-$compiler}
 log=$build.log
+cross=$root/packaging/windows/$cross
+# A directory that was set up for something else would quietly build that.
+[[ ! -f $build/build.ninja ]] || grep -qsF "$cross" "$build/meson-private/cmd_line.txt" ||
+	die "$build is of another compiler or another tree: name another with --build, or remove it"
 
 "$root/tests/deps/install" "${needs[@]}"
-mkdir -p "$out" "$(dirname "$build")"
+mkdir -p "$out" "$build" || die "no directory can be made there: name others"
+: 2>/dev/null >"$log" || die "$log cannot be written: name another directory with --build"
 echo "Building for Windows with $compiler in $build"
 {
-	[[ -f $build/build.ninja ]] || meson setup "$build" "$root" --cross-file "$root/packaging/windows/$cross"
+	[[ -f $build/build.ninja ]] || meson setup "$build" "$root" --cross-file "$cross"
 	ninja -C "$build"
 } >"$log" 2>&1 </dev/null || {
 	tail -n 60 "$log" >&2
 	die "the build failed; the whole log is $log"
 }
 
-made=$build/packaging/windows
-cp "$made/lungfish.sys" "$made/lungfish.exe" "$made/lungfish-gui.exe" "$root/packaging/windows/lungfish.inf" "$out"
-[[ $compiler == gcc ]] || cp "$made/lungfish.pdb" "$out"
-echo "Made in $out:$(cd "$out" && printf ' %s' lungfish*)"
+files=(lungfish-gui.exe lungfish.exe lungfish.inf lungfish.sys)
+[[ $compiler == gcc ]] || files+=(lungfish.pdb)
+rm -f "$out/lungfish.pdb" # it would be of another lungfish.sys
+for file in "${files[@]}"; do
+	from=$build/packaging/windows/$file
+	[[ $file != lungfish.inf ]] || from=$root/packaging/windows/$file
+	cp "$from" "$out/" || die "$file cannot be written to $out: is there room, and may you?"
+done
+echo "Made in $out: ${files[*]}"
