@@ -157,8 +157,8 @@ static struct lf_device *find_present(struct lf_call *call, const struct lf_cont
 
 void lf_facts_stats(struct lf_call *call, const struct lf_control_select *request)
 {
-	struct lf_device *device = find_present(call, request);
 	struct lf_control_device *record = &call->handler->record;
+	struct lf_device *device = find_present(call, request);
 	struct lf_lu_counters counters;
 	union lf_control_reply *reply;
 

@@ -163,10 +163,11 @@ static void insert(struct lf_call *call, const struct lf_control_insert *request
 {
 	struct lf_message *message = &call->handler->message;
 	struct lf_device *device = NULL;
+	lf_handle image = handles[0]; /* they may lie in the call, which may be gone once it is answered */
 
 	if (handles[1] != LF_HANDLE_NONE)
 		lf_handle_close(handles[1]);
-	if (handles[0] == LF_HANDLE_NONE || lf_path_problem(request->image.bytes)) {
+	if (image == LF_HANDLE_NONE || lf_path_problem(request->image.bytes)) {
 		lf_message_set(
 			message, "no descriptor of the image, or no path of it, came with the request");
 		lf_call_fail(call, LF_CONTROL_INVALID, message);
@@ -175,15 +176,15 @@ static void insert(struct lf_call *call, const struct lf_control_insert *request
 	}
 	if (device)
 		begun(call, device, CHANGE_MS,
-			lf_device_insert(device, request, handles[0], &call->waiter, message), message);
-	else if (handles[0] != LF_HANDLE_NONE)
-		lf_handle_close(handles[0]);
+			lf_device_insert(device, request, image, &call->waiter, message), message);
+	else if (image != LF_HANDLE_NONE)
+		lf_handle_close(image);
 }
 
 static void eject(struct lf_call *call, const struct lf_control_select *request)
 {
-	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
 	struct lf_message *message = &call->handler->message;
+	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
 
 	if (device)
 		begun(call, device, request->timeout_ms,
@@ -194,8 +195,8 @@ static void eject(struct lf_call *call, const struct lf_control_select *request)
 
 static void resize(struct lf_call *call, const struct lf_control_resize *request)
 {
-	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
 	struct lf_message *message = &call->handler->message;
+	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
 
 	if (device)
 		begun(call, device, CHANGE_MS,
@@ -259,8 +260,8 @@ static void inquire(struct lf_call *call, const struct lf_control_inquire *reque
 
 static void clear_reservations(struct lf_call *call, const struct lf_control_select *request)
 {
-	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
 	struct lf_message *message = &call->handler->message;
+	struct lf_device *device = lf_call_find(call, request->id.bytes, request->path.bytes);
 
 	if (device)
 		begun(call, device, CHANGE_MS, lf_device_clear_reservations(device, &call->waiter, message),

@@ -53,7 +53,10 @@ struct lf_call {
 	struct lf_inquiry *inquiry;
 };
 
-/* handles: LF_CONTROL_HANDLES_MAX of them, LF_HANDLE_NONE for none; the handler's from here on. */
+/*
+ * handles: LF_CONTROL_HANDLES_MAX of them, LF_HANDLE_NONE for none; the handler's from here on. request and
+ * handles may lie in the call's memory: neither is looked at once it is answered.
+ */
 void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *request,
 	size_t length_bytes, const lf_handle handles[LF_CONTROL_HANDLES_MAX]);
 
