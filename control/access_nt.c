@@ -5,6 +5,10 @@
  */
 #include "control/access_nt.h"
 
+#if !defined(LF_WDK) /* mingw-w64 has not this one */
+VOID NTAPI SeCaptureSubjectContextEx(PETHREAD thread, PEPROCESS process, SECURITY_SUBJECT_CONTEXT *subject);
+#endif
+
 #define SID_AUTHORITY_NT                                                                                     \
 	{                                                                                                    \
 		0, 0, 0, 0, 0, 5                                                                             \
@@ -35,8 +39,11 @@ NTSTATUS lf_access_init(struct lf_access *access)
 	return status;
 }
 
-/* As if he opened it for reading and writing, which is what the control code wants of his handle. */
-NTSTATUS lf_access_check(struct lf_access *access)
+/*
+ * As if he opened it for reading and writing, which is what the control code wants of his handle. It is the
+ * thread of his IRP that counts: a filter that sent the IRP on from a thread of its own would ask as SYSTEM.
+ */
+NTSTATUS lf_access_check(struct lf_access *access, IRP *irp)
 {
 	GENERIC_MAPPING mapping = {
 		FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS};
@@ -45,7 +52,9 @@ NTSTATUS lf_access_check(struct lf_access *access)
 	ACCESS_MASK granted = 0;
 	BOOLEAN may;
 
-	SeCaptureSubjectContext(&subject);
+	if (!irp->Tail.Overlay.Thread)
+		return STATUS_ACCESS_DENIED;
+	SeCaptureSubjectContextEx(irp->Tail.Overlay.Thread, IoGetRequestorProcess(irp), &subject);
 	SeLockSubjectContext(&subject);
 	may = SeAccessCheck(&access->descriptor, &subject, TRUE, FILE_READ_DATA | FILE_WRITE_DATA, 0, NULL,
 		&mapping, UserMode, &granted, &status);

@@ -20,9 +20,9 @@ struct lf_access {
 };
 
 NTSTATUS lf_access_init(struct lf_access *access);
-/* The one in whose thread it is called; PASSIVE_LEVEL. STATUS_BAD_IMPERSONATION_LEVEL: he is not himself. */
-NTSTATUS lf_access_check(struct lf_access *access);
-/* Likewise; the client is the caller's until lf_access_release. */
+/* The one whose IRP it is; PASSIVE_LEVEL. STATUS_BAD_IMPERSONATION_LEVEL: he is not himself. */
+NTSTATUS lf_access_check(struct lf_access *access, IRP *irp);
+/* Likewise, in his thread; the client is the caller's until lf_access_release. */
 NTSTATUS lf_access_capture(IRP *irp, SECURITY_CLIENT_CONTEXT *client);
 void lf_access_release(SECURITY_CLIENT_CONTEXT *client);
 

@@ -157,6 +157,41 @@ TEST(administrators_and_the_system_may_and_nobody_else)
 	bed_close();
 }
 
+static void *serve_as_the_system(void *context)
+{
+	struct bed_irp *one = context;
+
+	lf_ioctl_serve(bed.ioctl, one->irp);
+	return NULL;
+}
+
+/* A filter sends the IRP on from a thread of its own: it is not the filter that asks. */
+TEST(rights_are_those_of_the_thread_of_the_irp)
+{
+	static const NTSTATUS due[] = {STATUS_SUCCESS, STATUS_ACCESS_DENIED, STATUS_ACCESS_DENIED};
+	union lf_control_request request = bed_request(LF_CONTROL_IDENTIFY);
+	uint8_t bytes[sizeof(request)];
+	ULONG length = (ULONG)lf_control_encode_request(&request, bytes, sizeof(bytes));
+	struct bed_irp one;
+	pthread_t filter;
+
+	bed_open();
+	for (uint32_t i = 0; i < lf_count_of(due); i++) {
+		lf_fake_process_of(i == 1 ? LF_FAKE_USER : LF_FAKE_ADMIN);
+		one.done = false;
+		one.irp = lf_fake_irp_make(LF_IOCTL_SERVICE, bytes, length, 4096, UserMode);
+		one.irp->Tail.Overlay.DriverContext[3] = &one;
+		if (i == 2)
+			one.irp->Tail.Overlay.Thread = NULL;
+		CHECK(pthread_create(&filter, NULL, serve_as_the_system, &one) == 0);
+		pthread_join(filter, NULL);
+		CHECK_EQ(bed_end(&one), due[i]);
+		bed_forget(&one);
+	}
+	bed_stop();
+	bed_close();
+}
+
 TEST(image_is_opened_as_the_caller_and_without_a_cache)
 {
 	struct lf_fake_file *disk;

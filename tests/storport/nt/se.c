@@ -122,17 +122,26 @@ VOID PsDereferencePrimaryToken(PACCESS_TOKEN token)
 	dereference(token, TokenPrimary);
 }
 
-VOID SeCaptureSubjectContext(SECURITY_SUBJECT_CONTEXT *context)
+/* A process is known by a thread of its: there is nothing more to it here. */
+PEPROCESS IoGetRequestorProcess(IRP *irp)
 {
-	struct lf_fake_thread *self = lf_fake_self();
-	lf_fake_passive("SeCaptureSubjectContext");
+	return (PEPROCESS)(void *)irp->Tail.Overlay.Thread;
+}
+
+/* Of another thread, that stands still meanwhile. */
+VOID SeCaptureSubjectContextEx(PETHREAD thread, PEPROCESS process, SECURITY_SUBJECT_CONTEXT *context)
+{
+	const struct lf_fake_thread *asks = (const void *)thread, *lives = (const void *)process;
+	lf_fake_passive("SeCaptureSubjectContextEx");
+	if (!asks || !lives)
+		lf_fake_broken("SeCaptureSubjectContextEx of no thread, or of no process");
 	memset(context, 0, sizeof(*context));
-	context->PrimaryToken = make_token(self->process, TokenPrimary, SecurityAnonymous);
-	if (!self->token)
+	context->PrimaryToken = make_token(lives->process, TokenPrimary, SecurityAnonymous);
+	if (!asks->token)
 		return;
-	lf_fake_object_reference(self->token);
-	context->ClientToken = self->token;
-	context->ImpersonationLevel = self->level;
+	lf_fake_object_reference(asks->token);
+	context->ClientToken = asks->token;
+	context->ImpersonationLevel = asks->level;
 }
 
 /* ProcessAuditId says here whether it is locked. */

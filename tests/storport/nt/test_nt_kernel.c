@@ -764,7 +764,8 @@ static BOOLEAN may(enum lf_fake_who who, KPROCESSOR_MODE mode, NTSTATUS *status)
 	RtlCreateAcl(&room.acl, sizeof(room), ACL_REVISION);
 	RtlAddAccessAllowedAce(&room.acl, ACL_REVISION, GENERIC_READ, (PSID)(uintptr_t)&admins);
 	RtlSetDaclSecurityDescriptor(&descriptor, TRUE, &room.acl, FALSE);
-	SeCaptureSubjectContext(&context);
+	SeCaptureSubjectContextEx(
+		lf_fake_current_thread(), (PEPROCESS)(void *)lf_fake_current_thread(), &context);
 	SeLockSubjectContext(&context);
 	BOOLEAN yes = SeAccessCheck(
 		&descriptor, &context, TRUE, GENERIC_READ, 0, NULL, &mapping, mode, &granted, status);

@@ -272,6 +272,7 @@ VOID IoReleaseCancelSpinLock(KIRQL Irql);
 NTSTATUS IoGetDeviceObjectPointer(UNICODE_STRING *ObjectName, ACCESS_MASK DesiredAccess,
 	FILE_OBJECT **FileObject, DEVICE_OBJECT **DeviceObject);
 DEVICE_OBJECT *IoGetRelatedDeviceObject(FILE_OBJECT *FileObject);
+PEPROCESS IoGetRequestorProcess(IRP *Irp);
 
 /* Inline in the real header; here they look whether the IRP has such a stack location. */
 IO_STACK_LOCATION *IoGetCurrentIrpStackLocation(IRP *Irp);

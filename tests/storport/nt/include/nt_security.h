@@ -154,7 +154,7 @@ NTSTATUS RtlSetDaclSecurityDescriptor(
 NTSTATUS RtlCreateAcl(ACL *Acl, ULONG AclLength, ULONG AclRevision);
 NTSTATUS RtlAddAccessAllowedAce(ACL *Acl, ULONG AceRevision, ACCESS_MASK AccessMask, PSID Sid);
 
-VOID SeCaptureSubjectContext(SECURITY_SUBJECT_CONTEXT *SubjectContext);
+VOID SeCaptureSubjectContextEx(PETHREAD Thread, PEPROCESS Process, SECURITY_SUBJECT_CONTEXT *SubjectContext);
 VOID SeLockSubjectContext(SECURITY_SUBJECT_CONTEXT *SubjectContext);
 VOID SeUnlockSubjectContext(SECURITY_SUBJECT_CONTEXT *SubjectContext);
 VOID SeReleaseSubjectContext(SECURITY_SUBJECT_CONTEXT *SubjectContext);

@@ -64,9 +64,17 @@ static void NTAPI revert(void)
 	standin_impersonating_set(0);
 }
 
-static void NTAPI capture_subject(SECURITY_SUBJECT_CONTEXT *context)
+static PEPROCESS NTAPI requestor_process(IRP *irp)
 {
-	standin_passive("SeCaptureSubjectContext");
+	standin_at_most_dispatch("IoGetRequestorProcess");
+	return (PEPROCESS)irp->Tail.Overlay.Thread;
+}
+
+static void NTAPI capture_subject(PETHREAD thread, PEPROCESS process, SECURITY_SUBJECT_CONTEXT *context)
+{
+	standin_passive("SeCaptureSubjectContextEx");
+	if (!thread || (void *)process != (void *)thread)
+		standin_fail("the rights of somebody else than who asks are looked at");
 	memset(context, 0, sizeof(*context));
 	context->PrimaryToken = TOKEN;
 	InterlockedIncrement(&subjects);
@@ -140,7 +148,8 @@ const struct standin_import standin_security_imports[] = {
 	{"PsDereferenceImpersonationToken", dereference_token},
 	{"SeImpersonateClientEx", impersonate},
 	{"PsRevertToSelf", revert},
-	{"SeCaptureSubjectContext", capture_subject},
+	{"IoGetRequestorProcess", requestor_process},
+	{"SeCaptureSubjectContextEx", capture_subject},
 	{"SeReleaseSubjectContext", release_subject},
 	{"SeLockSubjectContext", lock_subject},
 	{"SeUnlockSubjectContext", unlock_subject},
