@@ -2,6 +2,8 @@
 /* adapter.c: what a miniport calls, and an adapter from its start to its end. */
 #include "tests/storport/wine/standin/port.h"
 
+#define EXTENSION_TAG 0x65747845 /* "Exte" */
+
 struct host_registration standin_hw;
 static struct standin_adapter *the_adapter;
 
@@ -11,32 +13,6 @@ struct standin_adapter *standin_the_adapter(void)
 }
 
 /* ---- StorPortInitialize ---- */
-
-static void judge_registration(const struct host_registration *hw)
-{
-	if (hw->HwInitializationDataSize != sizeof(*hw))
-		standin_fail("registration: %u bytes", hw->HwInitializationDataSize);
-	if (!(hw->FeatureSupport & HOST_FEATURE_VIRTUAL_MINIPORT))
-		standin_fail("registration: not virtual, HwFindAdapter would get six arguments");
-	if (!hw->HwInitialize || !hw->HwStartIo || !hw->HwFindAdapter || !hw->HwResetBus ||
-		!hw->HwAdapterControl || !hw->HwFreeAdapterResources)
-		standin_fail("registration: a routine is missing");
-	if (hw->HwProcessServiceRequest && !hw->HwCompleteServiceIrp)
-		standin_fail("registration: HwCompleteServiceIrp is missing");
-	if (hw->HwInitializeTracing && !hw->HwCleanupTracing)
-		standin_fail("registration: HwCleanupTracing is missing");
-	if (hw->HwInterrupt || hw->HwDmaStarted || hw->HwAdapterState || hw->HwBuildIo ||
-		hw->NumberOfAccessRanges)
-		standin_fail("registration: what a virtual miniport has not");
-	if (!hw->TaggedQueuing || !hw->AutoRequestSense || !hw->MultipleRequestPerLu)
-		standin_fail("registration: a flag that must be TRUE");
-	if (hw->Reserved || hw->Reserved1)
-		standin_fail("registration: a reserved field is used");
-	if (!(hw->AddressTypeFlags & HOST_ADDRESS_TYPE_FLAG_BTL8) ||
-		!(hw->SrbTypeFlags & HOST_SRB_TYPE_FLAG_EXTENDED))
-		standin_fail("registration: address types %u, SRB types %u", hw->AddressTypeFlags,
-			hw->SrbTypeFlags);
-}
 
 static void NTAPI unload(DRIVER_OBJECT *driver)
 {
@@ -57,8 +33,11 @@ ULONG NTAPI StorPortInitialize(
 	void *driver_object, void *registry_path, struct host_registration *hw, void *context)
 {
 	DRIVER_OBJECT *driver = driver_object;
-	(void)context;
-	judge_registration(hw);
+	standin_passive("StorPortInitialize");
+	if (!driver || !registry_path || context)
+		standin_fail("StorPortInitialize of driver %p, path %p, context %p", driver_object,
+			registry_path, context);
+	standin_judge_registration(hw);
 	if (hw->HwInitializationDataSize != sizeof(*hw))
 		return (ULONG)STATUS_REVISION_MISMATCH;
 	standin_hw = *hw;
@@ -100,10 +79,13 @@ void StorPortNotification(ULONG type, void *extension, ...)
 		standin_at_most_dispatch("StorPortNotification(BusChangeDetected)");
 		if (va_arg(arguments, ULONG))
 			standin_fail("a change is reported of a bus that is not there");
+		standin_unlocked("StorPortNotification(BusChangeDetected)");
 		InterlockedIncrement(&adapter->bus_changes);
 		KeSetEvent(&adapter->rescan, 0, FALSE);
 		break;
 	case HOST_NOTIFY_ENABLE_PASSIVE_INITIALIZATION:
+		if (standin_irql() != STANDIN_DIRQL)
+			standin_fail("a passive initialization is asked for outside HwInitialize");
 		adapter->passive_initialize = va_arg(arguments, host_hw_passive_initialize *);
 		break;
 	default:
@@ -114,6 +96,7 @@ void StorPortNotification(ULONG type, void *extension, ...)
 
 static ULONG system_address(struct standin_adapter *adapter, void *srb, void **address)
 {
+	standin_at_most_dispatch("StorPortGetSystemAddress");
 	struct standin_request *request = standin_request_of(adapter, srb);
 	*address = NULL;
 	if (!request) {
@@ -122,12 +105,17 @@ static ULONG system_address(struct standin_adapter *adapter, void *srb, void **a
 	}
 	if (!request->maps_data || !request->length)
 		return HOST_STOR_INVALID_DEVICE_REQUEST;
+	if (standin_switch(SWITCH_NO_ADDRESS) > 0) {
+		standin_switch_hit(SWITCH_NO_ADDRESS);
+		return HOST_STOR_INSUFFICIENT_RESOURCES;
+	}
 	*address = request->data;
 	return HOST_STOR_SUCCESS;
 }
 
 static ULONG original_mdl(struct standin_adapter *adapter, void *srb, void **mdl)
 {
+	standin_at_most_dispatch("StorPortGetOriginalMdl");
 	struct standin_request *request = standin_request_of(adapter, srb);
 	*mdl = NULL;
 	if (!request) {
@@ -138,10 +126,54 @@ static ULONG original_mdl(struct standin_adapter *adapter, void *srb, void **mdl
 	return HOST_STOR_SUCCESS;
 }
 
+void standin_service_begins(struct standin_adapter *adapter, IRP *irp)
+{
+	bool kept = false;
+	standin_lock(&adapter->lock);
+	for (int i = 0; i < STANDIN_SERVICES_MAX && !kept; i++) {
+		if (adapter->services[i])
+			continue;
+		adapter->services[i] = irp;
+		kept = true;
+	}
+	adapter->service_irps++;
+	standin_unlock(&adapter->lock);
+	if (!kept)
+		standin_fail("more than %d service IRPs pend", STANDIN_SERVICES_MAX);
+}
+
+/* False: it is not pending here. */
+static bool service_ends(struct standin_adapter *adapter, const IRP *irp)
+{
+	bool found = false;
+	standin_lock(&adapter->lock);
+	for (int i = 0; i < STANDIN_SERVICES_MAX && !found; i++) {
+		if (adapter->services[i] != irp)
+			continue;
+		adapter->services[i] = NULL;
+		adapter->service_irps--;
+		found = true;
+	}
+	standin_unlock(&adapter->lock);
+	return found;
+}
+
 static ULONG complete_service(struct standin_adapter *adapter, IRP *irp)
 {
 	standin_at_most_dispatch("StorPortCompleteServiceIrp");
-	InterlockedDecrement(&adapter->service_irps);
+	standin_unlocked("StorPortCompleteServiceIrp");
+	if (!service_ends(adapter, irp)) {
+		standin_fail("a service IRP is completed that does not pend, or twice");
+		return HOST_STOR_INVALID_PARAMETER;
+	}
+	const IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+	ULONG room = stack->Parameters.DeviceIoControl.OutputBufferLength;
+	if (irp->CancelRoutine)
+		standin_fail("a service IRP is completed that can still be cancelled");
+	if (irp->IoStatus.Status == STATUS_PENDING ||
+		(NT_SUCCESS(irp->IoStatus.Status) && irp->IoStatus.Information > room))
+		standin_fail("a service IRP ends with %08x, %u bytes of %u", (ULONG)irp->IoStatus.Status,
+			(ULONG)irp->IoStatus.Information, room);
 	IoCompleteRequest(irp, IO_NO_INCREMENT);
 	return HOST_STOR_SUCCESS;
 }
@@ -208,27 +240,6 @@ static void prepare_config(struct standin_adapter *adapter)
 	};
 }
 
-static bool config_is_good(const struct host_config *config)
-{
-	standin_log(
-		"config: %u targets, %u LUNs, %u bytes a transfer, map %u, %u and %u requests, SRB type %u",
-		config->MaximumNumberOfTargets, config->MaximumNumberOfLogicalUnits,
-		config->MaximumTransferLength, config->MapBuffers, config->MaxNumberOfIO,
-		config->MaxIOsPerLun, config->SrbType);
-	if (config->NumberOfBuses != 1)
-		standin_fail("config: %u buses", config->NumberOfBuses);
-	if (config->MaximumTransferLength < 1 << 20 || config->MaximumTransferLength >= 32 << 20)
-		standin_fail("config: %u bytes a transfer", config->MaximumTransferLength);
-	if (config->Length != sizeof(*config) || !config->VirtualDevice)
-		standin_fail("config: a field of the port driver's was changed");
-	if (config->MaxIOsPerLun > config->MaxNumberOfIO ||
-		config->InitialLunQueueDepth > config->MaxIOsPerLun)
-		standin_fail("config: depths %u, %u, %u", config->MaxNumberOfIO, config->MaxIOsPerLun,
-			config->InitialLunQueueDepth);
-	return config->ScatterGather && config->Master && config->NeedPhysicalAddresses &&
-	       config->TaggedQueuing;
-}
-
 /* Asks with a list of the length that a port driver of some release has: nothing may be written past it. */
 static void ask_controls(struct standin_adapter *adapter, host_hw_unit_control *ask, const char *name,
 	BOOLEAN *into, ULONG count)
@@ -242,6 +253,7 @@ static void ask_controls(struct standin_adapter *adapter, host_hw_unit_control *
 		list->MaxControlType = lengths[i];
 		if (ask(adapter->extension, HOST_ADAPTER_QUERY_SUPPORTED, list) != HOST_CONTROL_SUCCESS)
 			standin_fail("%s does not say what it supports", name);
+		standin_returned(name, PASSIVE_LEVEL);
 		for (int j = 0; j < 8; j++)
 			if (list->SupportedTypeList[lengths[i] + (ULONG)j] != 0x5a)
 				standin_fail("%s wrote past a list of %u", name, lengths[i]);
@@ -255,13 +267,12 @@ static bool find_adapter(struct standin_adapter *adapter)
 	char arguments[] = "";
 	ULONG found = adapter->hw.HwFindAdapter(adapter->extension, adapter->pdo, adapter->fdo,
 		adapter->lower, arguments, &adapter->config, &again);
-	if (standin_irql() != PASSIVE_LEVEL)
-		standin_fail("HwFindAdapter returned at IRQL %u", standin_irql());
+	standin_returned("HwFindAdapter", PASSIVE_LEVEL);
 	if (found != HOST_FIND_FOUND) {
 		standin_log("HwFindAdapter: %u", found);
 		return false;
 	}
-	if (!config_is_good(&adapter->config)) {
+	if (!standin_config_is_good(&adapter->config)) {
 		standin_fail("config: STATUS_DEVICE_CONFIGURATION_ERROR");
 		return false;
 	}
@@ -272,12 +283,60 @@ static bool initialize(struct standin_adapter *adapter)
 {
 	KIRQL before = standin_irql_set(STANDIN_DIRQL);
 	BOOLEAN good = adapter->hw.HwInitialize(adapter->extension);
-	if (standin_irql() != STANDIN_DIRQL)
-		standin_fail("HwInitialize returned at IRQL %u", standin_irql());
+	standin_returned("HwInitialize", STANDIN_DIRQL);
 	standin_irql_set(before);
 	if (good && adapter->passive_initialize)
 		adapter->passive_initialize(adapter->extension);
+	standin_returned("the passive initialization", before);
 	return good;
+}
+
+/* What belongs to an adapter has gone with it, also when it could not start. */
+static void end_extension(struct standin_adapter *adapter)
+{
+	the_adapter = NULL;
+	standin_pool_free(adapter->extension, 0);
+	adapter->extension = NULL;
+	SIZE_T pool = standin_pool_report(false);
+	LONG things = standin_handles() + standin_files() + standin_irps() + standin_mappings() +
+		      standin_notifications() + standin_contexts();
+	if (pool != adapter->pool_before || things || standin_driver_threads() || standin_timers())
+		standin_fail("an adapter that is freed leaves %d bytes of pool, %d objects, %d threads, "
+			     "%d timers",
+			(int)(pool - adapter->pool_before), things, standin_driver_threads(),
+			standin_timers());
+}
+
+/* The extension, and what the driver makes in it; or nothing of either. */
+static bool begin(struct standin_adapter *adapter)
+{
+	adapter->pool_before = standin_pool_report(false);
+	adapter->extension = standin_pool_allocate(adapter->hw.DeviceExtensionSize, EXTENSION_TAG);
+	memset(adapter->extension, 0, adapter->hw.DeviceExtensionSize);
+	the_adapter = adapter;
+	prepare_config(adapter);
+	bool found = find_adapter(adapter);
+	if (!found)
+		end_extension(adapter);
+	return found;
+}
+
+/* Each allocation of HwFindAdapter fails in its turn, until there are no more. */
+static void begin_short(struct standin_adapter *adapter)
+{
+	for (LONG number = 1, left = 0; !left; number++) {
+		standin_switch_set(SWITCH_FAIL_POOL, number);
+		bool found = begin(adapter);
+		left = standin_switch(SWITCH_FAIL_POOL);
+		standin_switch_set(SWITCH_FAIL_POOL, 0);
+		standin_log("short of allocation %d: %s", (int)number, found ? "found" : "refused");
+		if (found) {
+			adapter->hw.HwFreeAdapterResources(adapter->extension);
+			end_extension(adapter);
+		} else if (left) {
+			standin_fail("HwFindAdapter fails, and nothing has failed it");
+		}
+	}
 }
 
 NTSTATUS standin_adapter_start(struct standin_adapter *adapter)
@@ -285,16 +344,11 @@ NTSTATUS standin_adapter_start(struct standin_adapter *adapter)
 	if (adapter->started)
 		return STATUS_SUCCESS;
 	adapter->hw = standin_hw;
-	adapter->extension = standin_allocate(adapter->hw.DeviceExtensionSize);
-	the_adapter = adapter;
-	prepare_config(adapter);
 	standin_log("start");
-	if (!find_adapter(adapter)) {
-		standin_free(adapter->extension);
-		adapter->extension = NULL;
-		the_adapter = NULL;
+	if (standin_switch(SWITCH_SHORT_START))
+		begin_short(adapter);
+	if (!begin(adapter))
 		return STATUS_INSUFFICIENT_RESOURCES;
-	}
 	ask_controls(adapter, adapter->hw.HwAdapterControl, "HwAdapterControl", adapter->adapter_controls,
 		HOST_ADAPTER_CONTROLS);
 	if (adapter->hw.HwUnitControl)
@@ -315,10 +369,15 @@ NTSTATUS standin_adapter_start(struct standin_adapter *adapter)
 
 /* ---- Stop ---- */
 
-void standin_adapter_surprise(struct standin_adapter *adapter)
+void standin_adapter_control(struct standin_adapter *adapter, ULONG control, KIRQL irql)
 {
-	if (adapter->adapter_controls[HOST_ADAPTER_SURPRISE_REMOVAL])
-		adapter->hw.HwAdapterControl(adapter->extension, HOST_ADAPTER_SURPRISE_REMOVAL, NULL);
+	if (!adapter->adapter_controls[control])
+		return;
+	KIRQL before = standin_irql_set(irql);
+	if (adapter->hw.HwAdapterControl(adapter->extension, control, NULL) != HOST_CONTROL_SUCCESS)
+		standin_fail("HwAdapterControl %u is supported, and fails", control);
+	standin_returned("HwAdapterControl", irql);
+	standin_irql_set(before);
 }
 
 void standin_adapter_stop(struct standin_adapter *adapter)
@@ -330,6 +389,7 @@ void standin_adapter_stop(struct standin_adapter *adapter)
 	standin_scanner_end(adapter);
 	if (adapter->hw.HwCompleteServiceIrp)
 		adapter->hw.HwCompleteServiceIrp(adapter->extension);
+	standin_returned("HwCompleteServiceIrp", PASSIVE_LEVEL);
 	if (adapter->service_irps)
 		standin_fail(
 			"%d service IRPs pend when HwCompleteServiceIrp has returned", adapter->service_irps);
@@ -338,13 +398,9 @@ void standin_adapter_stop(struct standin_adapter *adapter)
 	if (adapter->outstanding_count)
 		standin_fail("%d SRBs are outstanding at the end", adapter->outstanding_count);
 	standin_starters_end(adapter);
-	KIRQL before = standin_irql_set(DISPATCH_LEVEL);
-	if (adapter->adapter_controls[HOST_ADAPTER_STOP])
-		adapter->hw.HwAdapterControl(adapter->extension, HOST_ADAPTER_STOP, NULL);
-	standin_irql_set(before);
+	standin_adapter_control(adapter, HOST_ADAPTER_STOP, DISPATCH_LEVEL);
 	adapter->hw.HwFreeAdapterResources(adapter->extension);
-	the_adapter = NULL;
-	standin_free(adapter->extension);
-	adapter->extension = NULL;
+	standin_returned("HwFreeAdapterResources", PASSIVE_LEVEL);
+	end_extension(adapter);
 	standin_log("stopped, %u bytes of pool", (ULONG)standin_pool_report(false));
 }

@@ -98,6 +98,7 @@ static void reset(struct standin_adapter *adapter, struct words *words)
 	} else {
 		KIRQL before = standin_irql_set(DISPATCH_LEVEL);
 		BOOLEAN done = adapter->hw.HwResetBus(adapter->extension, 0);
+		standin_returned("HwResetBus", DISPATCH_LEVEL);
 		standin_irql_set(before);
 		say(words, "bus reset %d\n", done);
 	}
@@ -113,6 +114,20 @@ static void use(struct standin_adapter *adapter, struct words *words)
 		return;
 	}
 	say(words, "usage %u\n", adapter->hw.HwUnitControl(adapter->extension, HOST_UNIT_USAGE, &usage));
+}
+
+/* The system says so first; then the units go to D3, and the adapter stops: back in the other order. */
+static void change_power(struct standin_adapter *adapter, bool sleeps)
+{
+	if (sleeps)
+		standin_power_state(true);
+	else
+		standin_adapter_control(adapter, HOST_ADAPTER_RESTART, DISPATCH_LEVEL);
+	standin_units_power(adapter, sleeps ? HOST_POWER_D3 : HOST_POWER_D0);
+	if (sleeps)
+		standin_adapter_control(adapter, HOST_ADAPTER_STOP, DISPATCH_LEVEL);
+	else
+		standin_power_state(false);
 }
 
 /* A request whose address is nowhere: the driver breaks at its first look. Its source line is looked for. */
@@ -148,7 +163,9 @@ static bool of_adapter(struct standin_adapter *adapter, struct words *words)
 	else if (!strcmp(verb, "usage"))
 		use(adapter, words);
 	else if (!strcmp(verb, "surprise"))
-		standin_adapter_surprise(adapter);
+		standin_adapter_control(adapter, HOST_ADAPTER_SURPRISE_REMOVAL, PASSIVE_LEVEL);
+	else if (!strcmp(verb, "sleep") || !strcmp(verb, "wake"))
+		change_power(adapter, !strcmp(verb, "sleep"));
 	else if (!strcmp(verb, "crash"))
 		crash(adapter);
 	else
@@ -169,8 +186,6 @@ static void run_command(struct words *words)
 				standin_switch((enum standin_switch)i));
 	else if (!strcmp(verb, "state"))
 		show_state(standin_the_adapter(), words);
-	else if (!strcmp(verb, "sleep") || !strcmp(verb, "wake"))
-		standin_power_state(!strcmp(verb, "sleep"));
 	else if (!strcmp(verb, "etw"))
 		listen(words);
 	else if (!strcmp(verb, "query-remove"))

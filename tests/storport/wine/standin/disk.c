@@ -167,6 +167,8 @@ static NTSTATUS deliver(struct standin_request *request, struct passed *passed, 
 		return STATUS_NO_SUCH_DEVICE;
 	if (status == HOST_STATUS_INVALID_REQUEST)
 		return STATUS_INVALID_DEVICE_REQUEST;
+	if (status == HOST_STATUS_BUSY && !request->scsi_status)
+		return STATUS_DEVICE_BUSY;
 	pass->ScsiStatus = request->scsi_status;
 	pass->DataTransferLength = request->transferred;
 	if (request->srb_status & HOST_STATUS_AUTOSENSE_VALID && pass->SenseInfoLength) {

@@ -78,7 +78,7 @@ static NTSTATUS NTAPI dispatch_pnp(DEVICE_OBJECT *device, IRP *irp)
 		if (!NT_SUCCESS(status))
 			return standin_finish(irp, status, 0);
 	} else if (minor == IRP_MN_SURPRISE_REMOVAL) {
-		standin_adapter_surprise(adapter);
+		standin_adapter_control(adapter, HOST_ADAPTER_SURPRISE_REMOVAL, PASSIVE_LEVEL);
 	}
 	IoSkipCurrentIrpStackLocation(irp);
 	irp->IoStatus.Status = STATUS_SUCCESS;
@@ -120,10 +120,9 @@ static NTSTATUS service(struct standin_adapter *adapter, IRP *irp)
 	if (!adapter->started || !adapter->hw.HwProcessServiceRequest)
 		return standin_finish(irp, STATUS_DEVICE_NOT_READY, 0);
 	IoMarkIrpPending(irp);
-	InterlockedIncrement(&adapter->service_irps);
+	standin_service_begins(adapter, irp);
 	adapter->hw.HwProcessServiceRequest(adapter->extension, irp);
-	if (standin_irql() != PASSIVE_LEVEL)
-		standin_fail("HwProcessServiceRequest returned at IRQL %u", standin_irql());
+	standin_returned("HwProcessServiceRequest", PASSIVE_LEVEL);
 	if (standin_impersonating())
 		standin_fail("HwProcessServiceRequest returned impersonating");
 	return STATUS_PENDING;

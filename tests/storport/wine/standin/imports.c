@@ -36,6 +36,21 @@ static const struct standin_import *const tables[] = {
 	standin_other_imports,
 };
 
+/* What may go to Wine as it is: there is nothing to judge, or nothing that Wine lacks. */
+static const char *const wines_own[] = {"IoFileObjectType", "KeClearEvent", "KeInitializeEvent",
+	"KeInitializeSemaphore", "KeInitializeTimer", "PsThreadType", "RtlAddAccessAllowedAce",
+	"RtlCreateAcl", "RtlCreateSecurityDescriptor", "RtlFreeUnicodeString", "RtlInitUnicodeString",
+	"RtlSetDaclSecurityDescriptor", "_vsnprintf", "memchr", "memcmp", "memcpy", "memmove", "memset",
+	"strchr", "strcmp", "strlen", "strncmp", "strrchr", "strspn"};
+
+static bool is_wines(const char *name)
+{
+	for (size_t i = 0; i < ARRAYSIZE(wines_own); i++)
+		if (!strcmp(wines_own[i], name))
+			return true;
+	return false;
+}
+
 static const void *replacement(const char *name)
 {
 	for (size_t i = 0; i < ARRAYSIZE(tables); i++)
@@ -62,6 +77,24 @@ static bool imports_us(uint8_t *base)
 	return false;
 }
 
+static void overwrite(void *at, const void *bytes, SIZE_T count)
+{
+	void *page = at;
+	SIZE_T size = count;
+	ULONG before;
+	NtProtectVirtualMemory(NtCurrentProcess(), &page, &size, PAGE_EXECUTE_READWRITE, &before);
+	memcpy(at, bytes, count);
+	NtProtectVirtualMemory(NtCurrentProcess(), &page, &size, before, &before);
+}
+
+/* As if the source had a null dereference there: a store to address 0, as the function's first instruction.
+ */
+static void break_at(uint8_t *at)
+{
+	static const UCHAR store[] = {0xc7, 0x04, 0x25, 0, 0, 0, 0, 1, 0, 0, 0}; /* mov dword [0], 1 */
+	overwrite(at, store, sizeof(store));
+}
+
 static void replace_one(uint8_t *base, ULONGLONG name_at, void **slot)
 {
 	if (name_at & IMAGE_ORDINAL_FLAG64) {
@@ -70,14 +103,10 @@ static void replace_one(uint8_t *base, ULONGLONG name_at, void **slot)
 	}
 	const char *name = (const char *)base + name_at + 2; /* behind the hint */
 	const void *function = replacement(name);
-	if (!function)
-		return;
-	void *page = slot;
-	SIZE_T bytes = sizeof(*slot);
-	ULONG before;
-	NtProtectVirtualMemory(NtCurrentProcess(), &page, &bytes, PAGE_READWRITE, &before);
-	*slot = (void *)function;
-	NtProtectVirtualMemory(NtCurrentProcess(), &page, &bytes, before, &before);
+	if (!function && !is_wines(name))
+		standin_fail("the driver imports %s, which nobody judges here", name);
+	if (function)
+		overwrite(slot, &function, sizeof(function));
 }
 
 static void replace_in(uint8_t *base)
@@ -102,6 +131,8 @@ void standin_imports_replace(void)
 		standin_log("module %.*ls at %p", module->base_name.Length / 2, module->base_name.Buffer,
 			module->base);
 		replace_in(module->base);
+		if (standin_switch(SWITCH_BREAK_AT))
+			break_at(module->base + standin_switch(SWITCH_BREAK_AT));
 	}
 }
 

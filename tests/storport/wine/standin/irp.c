@@ -6,6 +6,7 @@
 #include "tests/storport/wine/standin/standin.h"
 
 #define SERVERS          4
+#define IRP_TAG          0x20707249 /* "Irp " */
 #define IOCTL_OF_EXTENTS 0x00560000 /* IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS */
 #define NO_DISK          0xffffffff
 
@@ -50,6 +51,13 @@ static void initialize(IRP *irp, USHORT size, CCHAR stack_size)
 	InitializeListHead(&irp->ThreadListEntry);
 }
 
+/* Whoever sent it down has it back when its completion routine is called. */
+static void judge_mine(const IRP *irp, const char *what)
+{
+	if (irp->Tail.Overlay.DriverContext[0])
+		standin_fail("an IRP is %s that the file system has", what);
+}
+
 static IRP *NTAPI allocate_irp(CCHAR stack_size, BOOLEAN quota)
 {
 	standin_at_most_dispatch("IoAllocateIrp");
@@ -58,7 +66,7 @@ static IRP *NTAPI allocate_irp(CCHAR stack_size, BOOLEAN quota)
 	if (standin_memory_is_short())
 		return NULL;
 	USHORT size = (USHORT)IoSizeOfIrp(stack_size);
-	IRP *irp = standin_allocate(size);
+	IRP *irp = standin_pool_allocate(size, IRP_TAG);
 	initialize(irp, size, stack_size);
 	InterlockedIncrement(&irps);
 	return irp;
@@ -69,14 +77,17 @@ static void NTAPI free_irp(IRP *irp)
 	standin_at_most_dispatch("IoFreeIrp");
 	if (irp->Type != 6)
 		standin_fail("an IRP is freed that is none");
+	judge_mine(irp, "freed");
+	if (irp->MdlAddress)
+		standin_fail("an IRP is freed with its MDL");
 	InterlockedDecrement(&irps);
-	memset(irp, 0xdd, irp->Size);
-	standin_free(irp);
+	standin_pool_free(irp, IRP_TAG);
 }
 
 static void NTAPI reuse_irp(IRP *irp, NTSTATUS status)
 {
 	UCHAR flags = irp->AllocationFlags;
+	judge_mine(irp, "used anew");
 	initialize(irp, irp->Size, irp->StackCount);
 	irp->AllocationFlags = flags;
 	irp->IoStatus.Status = status;
@@ -117,6 +128,7 @@ void standin_complete(IRP *irp, NTSTATUS status, ULONG_PTR information)
 {
 	irp->IoStatus.Status = status;
 	irp->IoStatus.Information = information;
+	irp->Tail.Overlay.DriverContext[0] = NULL;
 	while (irp->CurrentLocation <= irp->StackCount) {
 		IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
 		irp->PendingReturned = (stack->Control & SL_PENDING_RETURNED) != 0;
@@ -222,8 +234,7 @@ static void serve(IRP *irp)
 		standin_fail("the file system gets an IRP of function %u", stack->MajorFunction);
 	standin_irql_set(DISPATCH_LEVEL);
 	standin_complete(irp, status, information);
-	if (standin_irql() != DISPATCH_LEVEL)
-		standin_fail("a completion routine returns at IRQL %u", standin_irql());
+	standin_returned("a completion routine", DISPATCH_LEVEL);
 	standin_irql_set(PASSIVE_LEVEL);
 }
 

@@ -11,45 +11,60 @@ __declspec(dllimport) void *NTAPI TlsGetValue(ULONG slot);
 __declspec(dllimport) LONG NTAPI TlsSetValue(ULONG slot, void *value);
 __declspec(dllimport) ULONG NTAPI GetCurrentThreadId(void);
 
-static ULONG irql_slot, token_slot;
-static struct standin_lock slots_lock;
+/* What is kept of each thread. */
+enum slot {
+	SLOT_IRQL,
+	SLOT_TOKEN,  /* whether it impersonates */
+	SLOT_LOCKS,  /* how many spin locks it holds */
+	SLOT_STARTS, /* whether it starts a request in a completion */
+	SLOTS,
+};
+
+static ULONG slots[SLOTS];
 static LONG driver_threads;
 
-static void slots_open(void)
+void standin_slots_open(void)
 {
-	if (irql_slot)
-		return;
-	standin_lock(&slots_lock);
-	while (!irql_slot)
-		irql_slot = TlsAlloc();
-	while (!token_slot)
-		token_slot = TlsAlloc();
-	standin_unlock(&slots_lock);
+	for (int i = 0; i < SLOTS; i++)
+		while (!slots[i])
+			slots[i] = TlsAlloc();
+}
+
+static LONG get(enum slot slot)
+{
+	return (LONG)(LONG_PTR)TlsGetValue(slots[slot]);
+}
+
+static LONG set(enum slot slot, LONG value)
+{
+	LONG before = get(slot);
+	TlsSetValue(slots[slot], (void *)(LONG_PTR)value);
+	return before;
 }
 
 KIRQL standin_irql(void)
 {
-	slots_open();
-	return (KIRQL)(ULONG_PTR)TlsGetValue(irql_slot);
+	return (KIRQL)get(SLOT_IRQL);
 }
 
 KIRQL standin_irql_set(KIRQL irql)
 {
-	KIRQL before = standin_irql();
-	TlsSetValue(irql_slot, (void *)(ULONG_PTR)irql);
-	return before;
+	return (KIRQL)set(SLOT_IRQL, irql);
 }
 
 LONG standin_impersonating(void)
 {
-	slots_open();
-	return (LONG)(LONG_PTR)TlsGetValue(token_slot);
+	return get(SLOT_TOKEN);
 }
 
 void standin_impersonating_set(LONG on)
 {
-	slots_open();
-	TlsSetValue(token_slot, (void *)(LONG_PTR)on);
+	set(SLOT_TOKEN, on);
+}
+
+LONG standin_starts_set(LONG on)
+{
+	return set(SLOT_STARTS, on);
 }
 
 void standin_passive(const char *name)
@@ -62,6 +77,20 @@ void standin_at_most_dispatch(const char *name)
 {
 	if (standin_irql() > DISPATCH_LEVEL)
 		standin_fail("%s at IRQL %u", name, standin_irql());
+}
+
+void standin_unlocked(const char *name)
+{
+	if (get(SLOT_LOCKS))
+		standin_fail("%s with %d spin locks held", name, get(SLOT_LOCKS));
+}
+
+void standin_returned(const char *name, KIRQL irql)
+{
+	if (standin_irql() != irql)
+		standin_fail("%s returned at IRQL %u", name, standin_irql());
+	if (get(SLOT_LOCKS))
+		standin_fail("%s returned with %d spin locks held", name, get(SLOT_LOCKS));
 }
 
 void standin_lock(struct standin_lock *lock)
@@ -99,8 +128,10 @@ static KIRQL NTAPI acquire_spin_lock(KSPIN_LOCK *lock)
 	ULONG turns = 0;
 	for (;;) {
 		LONGLONG holder = InterlockedCompareExchange64((LONGLONG volatile *)lock, self, 0);
-		if (!holder)
+		if (!holder) {
+			set(SLOT_LOCKS, get(SLOT_LOCKS) + 1);
 			return before;
+		}
 		if (holder == self || ++turns == 5000000) {
 			standin_fail("a spin lock is waited for in vain: thread %04x holds it, thread %04x "
 				     "wants it",
@@ -118,6 +149,7 @@ static void NTAPI release_spin_lock(KSPIN_LOCK *lock, KIRQL irql)
 		standin_fail("a spin lock is released by who does not hold it");
 	if (standin_irql() != DISPATCH_LEVEL)
 		standin_fail("a spin lock is released at IRQL %u", standin_irql());
+	set(SLOT_LOCKS, get(SLOT_LOCKS) - 1);
 	standin_irql_set(irql);
 }
 
@@ -158,8 +190,7 @@ LONG standin_driver_threads(void)
 
 static void thread_ends(void)
 {
-	if (standin_irql() != PASSIVE_LEVEL)
-		standin_fail("a thread ends at IRQL %u", standin_irql());
+	standin_returned("the routine of a thread", PASSIVE_LEVEL);
 	if (standin_impersonating())
 		standin_fail("a thread ends while it impersonates");
 	InterlockedDecrement(&driver_threads);

@@ -95,6 +95,7 @@ const struct standin_import standin_other_imports[] = {
 /* What the driver has left behind, when it is gone. */
 static void say_leaks(void)
 {
+	standin_pool_settle();
 	SIZE_T bytes = standin_pool_report(true);
 	LONG things = standin_handles() + standin_files() + standin_irps() + standin_mappings() +
 		      standin_notifications() + standin_contexts() + standin_driver_threads() +
@@ -116,6 +117,7 @@ LONG NTAPI standin_entry(void *module, ULONG reason, void *reserved)
 	(void)module;
 	(void)reserved;
 	if (reason == 1) { /* DLL_PROCESS_ATTACH */
+		standin_slots_open();
 		standin_log_open();
 		standin_log("loaded");
 		standin_switches_read();

@@ -8,6 +8,8 @@
 #define FRESH       0xa5
 #define FREED       0xdd
 #define PAGE        4096
+#define KEPT_MAX    512
+#define KEPT_BYTES  (32u << 20)
 
 struct block {
 	LIST_ENTRY link;
@@ -21,6 +23,10 @@ static LIST_ENTRY blocks = {&blocks, &blocks};
 static struct standin_lock lock;
 static LONG count;
 static SIZE_T total;
+/* Freed, oldest first: kept for a while, to see who still writes there: the driver, or a file's late read. */
+static LIST_ENTRY kept = {&kept, &kept};
+static LONG kept_count;
+static SIZE_T kept_bytes;
 
 void *standin_allocate(SIZE_T bytes)
 {
@@ -53,6 +59,41 @@ void *standin_pool_allocate(SIZE_T bytes, ULONG tag)
 	return (void *)at;
 }
 
+static void give_back(struct block *block)
+{
+	const UCHAR *memory = (UCHAR *)(block + 1);
+	SIZE_T at = 0;
+	while (at < block->bytes && memory[at] == FREED)
+		at++;
+	if (at < block->bytes)
+		standin_fail("byte %u of %u of tag %.4s was written after they were freed", (ULONG)at,
+			(ULONG)block->bytes, (char *)&block->tag);
+	standin_free(block->memory);
+}
+
+/* The oldest, while there is more than that. */
+static void keep_no_more_than(LONG most, SIZE_T bytes)
+{
+	for (;;) {
+		struct block *oldest = NULL;
+		standin_lock(&lock);
+		if (kept_count > most || kept_bytes > bytes) {
+			oldest = CONTAINING_RECORD(RemoveHeadList(&kept), struct block, link);
+			kept_count--;
+			kept_bytes -= oldest->bytes;
+		}
+		standin_unlock(&lock);
+		if (!oldest)
+			return;
+		give_back(oldest);
+	}
+}
+
+void standin_pool_settle(void)
+{
+	keep_no_more_than(0, 0);
+}
+
 void standin_pool_free(void *memory, ULONG tag)
 {
 	struct block *block = (struct block *)memory - 1;
@@ -70,14 +111,20 @@ void standin_pool_free(void *memory, ULONG tag)
 			break;
 		}
 	}
+	if (standin_timer_within(memory, block->bytes))
+		standin_fail(
+			"memory of tag %.4s is freed with a timer in it that is set", (char *)&block->tag);
 	standin_lock(&lock);
 	RemoveEntryList(&block->link);
 	count--;
 	total -= block->bytes;
-	standin_unlock(&lock);
 	block->magic = 0;
 	memset(memory, FREED, block->bytes);
-	standin_free(block->memory);
+	InsertTailList(&kept, &block->link);
+	kept_count++;
+	kept_bytes += block->bytes;
+	standin_unlock(&lock);
+	keep_no_more_than(KEPT_MAX, KEPT_BYTES);
 }
 
 SIZE_T standin_pool_report(bool report)

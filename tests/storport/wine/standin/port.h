@@ -5,12 +5,14 @@
 
 #include "tests/storport/wine/standin/standin.h"
 
-#define STANDIN_SCSI_FIRST  20 /* \\.\Scsi20: and on */
-#define STANDIN_DISK_FIRST  40 /* \\.\PhysicalDrive40 and on: low ones may be mountmgr's */
-#define STANDIN_CDROM_FIRST 40
-#define STANDIN_STARTERS    4 /* threads that call HwStartIo */
-#define STANDIN_UNITS_MAX   256
-#define STANDIN_SENSE_BYTES 252
+#define STANDIN_SCSI_FIRST   20 /* \\.\Scsi20: and on */
+#define STANDIN_DISK_FIRST   40 /* \\.\PhysicalDrive40 and on: low ones may be mountmgr's */
+#define STANDIN_CDROM_FIRST  40
+#define STANDIN_STARTERS     4 /* threads that call HwStartIo */
+#define STANDIN_UNITS_MAX    256
+#define STANDIN_SENSE_BYTES  252
+#define STANDIN_SERVICES_MAX 256
+#define STANDIN_SERIAL_BYTES 36
 
 struct standin_adapter;
 
@@ -45,6 +47,7 @@ struct standin_unit {
 	struct standin_adapter *adapter;
 	UCHAR target, lun, type;
 	bool present, seen;
+	UCHAR serial[STANDIN_SERIAL_BYTES];
 	LONG number;
 	LONG handles;
 	ULONG block_bytes;
@@ -74,16 +77,25 @@ struct standin_adapter {
 	HANDLE starters[STANDIN_STARTERS], scanner;
 	struct standin_unit *units[STANDIN_UNITS_MAX];
 	LONG scans, bus_changes, service_irps;
+	IRP *services[STANDIN_SERVICES_MAX]; /* that pend */
+	SIZE_T pool_before;                  /* it started */
 	BOOLEAN adapter_controls[HOST_ADAPTER_CONTROLS];
 	BOOLEAN unit_controls[HOST_UNIT_CONTROLS];
 };
+
+/* judge.c */
+void standin_judge_registration(const struct host_registration *hw);
+/* False: the adapter does not start. */
+bool standin_config_is_good(const struct host_config *config);
 
 /* adapter.c */
 extern struct host_registration standin_hw;
 NTSTATUS standin_add_device(DRIVER_OBJECT *driver, DEVICE_OBJECT *pdo);
 NTSTATUS standin_adapter_start(struct standin_adapter *adapter);
 void standin_adapter_stop(struct standin_adapter *adapter);
-void standin_adapter_surprise(struct standin_adapter *adapter);
+/* Where the driver supports it. */
+void standin_adapter_control(struct standin_adapter *adapter, ULONG control, KIRQL irql);
+void standin_service_begins(struct standin_adapter *adapter, IRP *irp);
 struct standin_adapter *standin_the_adapter(void);
 
 /* request.c */
@@ -101,6 +113,8 @@ void standin_starters_end(struct standin_adapter *adapter);
 /* units.c */
 void standin_scanner_begin(struct standin_adapter *adapter);
 void standin_scanner_end(struct standin_adapter *adapter);
+/* state: enum host_power_state. */
+void standin_units_power(struct standin_adapter *adapter, ULONG state);
 struct standin_unit *standin_unit_at(struct standin_adapter *adapter, UCHAR target, UCHAR lun);
 void standin_unit_closed(struct standin_unit *unit);
 

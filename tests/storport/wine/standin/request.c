@@ -9,6 +9,8 @@
 #define SRB_ROOM    512
 #define GARBAGE     0xcc
 #define GUARD       0xb7
+#define ENDED       0xdd
+#define TAG         0x74736554 /* "Test" */
 #define RUN_TIME_MS 60000
 #define ADDRESS_AT  0x80 /* behind a host_srbex of one SrbExDataOffset */
 #define DATA_AT     0x90
@@ -34,8 +36,10 @@ struct standin_request *standin_request_make(
 {
 	static volatile LONG turn;
 	SIZE_T extension = (adapter->hw.SrbExtensionSize + 15) & ~15u;
-	struct standin_request *request = standin_allocate(
-		sizeof(*request) + 16 + SRB_ROOM + extension + standin_mdl_room(length + PAGE));
+	SIZE_T bytes =
+		sizeof(struct standin_request) + 16 + SRB_ROOM + extension + standin_mdl_room(length + PAGE);
+	struct standin_request *request = standin_pool_allocate(bytes, TAG);
+	memset(request, 0, bytes);
 	request->adapter = adapter;
 	request->target = target;
 	request->lun = lun;
@@ -45,7 +49,7 @@ struct standin_request *standin_request_make(
 	request->extension = (char *)request->srb + SRB_ROOM;
 	request->mdl = (MDL *)((char *)request->extension + extension);
 	SIZE_T pages = ((SIZE_T)length + PAGE - 1) / PAGE * PAGE;
-	request->room = standin_pool_allocate(pages + 2 * PAGE, 0x74736554); /* "Test" */
+	request->room = standin_pool_allocate(pages + 2 * PAGE, TAG);
 	memset(request->room, GUARD, pages + 2 * PAGE);
 	/* Now and then what the MDL covers begins before the data; now and then the data lies badly. */
 	LONG number = InterlockedIncrement(&turn);
@@ -56,10 +60,31 @@ struct standin_request *standin_request_make(
 	return request;
 }
 
+/* The SRB and what the driver has in it are the port driver's again once it is completed. */
+static void fill_ended(struct standin_request *request)
+{
+	memset(request->srb, ENDED, SRB_ROOM);
+	memset(request->extension, ENDED, request->adapter->hw.SrbExtensionSize);
+}
+
+static void judge_ended(const struct standin_request *request)
+{
+	const UCHAR *from = request->srb;
+	const UCHAR *end = (const UCHAR *)request->extension + request->adapter->hw.SrbExtensionSize;
+	for (const UCHAR *at = from; at < end && request->done; at++) {
+		if (*at == ENDED)
+			continue;
+		standin_fail("byte %u of the SRB and its extension was written after its completion",
+			(ULONG)(at - from));
+		return;
+	}
+}
+
 void standin_request_free(struct standin_request *request)
 {
-	standin_pool_free(request->room, 0);
-	standin_free(request);
+	judge_ended(request);
+	standin_pool_free(request->room, TAG);
+	standin_pool_free(request, TAG);
 }
 
 /* Where the SRB says that its data is. */
@@ -172,6 +197,7 @@ void standin_request_start(struct standin_request *request)
 	struct standin_adapter *adapter = request->adapter;
 	bool moves = request->function == HOST_SRB_EXECUTE_SCSI && reads_or_writes(request->cdb[0]);
 	UCHAR maps = adapter->config.MapBuffers;
+	judge_ended(request);
 	memset(request->srb, GARBAGE, SRB_ROOM);
 	memset(request->extension, GARBAGE, adapter->hw.SrbExtensionSize);
 	request->done = 0;
@@ -241,9 +267,29 @@ static void take_results(struct standin_request *request)
 		standin_fail("opcode %02x ends with status pending", request->cdb[0]);
 }
 
+/* DISPATCH_LEVEL; false: there is none. */
+static bool start_next(struct standin_adapter *adapter)
+{
+	struct standin_request *request = NULL;
+	standin_lock(&adapter->lock);
+	if (!IsListEmpty(&adapter->queue)) {
+		request = CONTAINING_RECORD(RemoveHeadList(&adapter->queue), struct standin_request, link);
+		InsertTailList(&adapter->outstanding, &request->all);
+		adapter->outstanding_count++;
+	}
+	standin_unlock(&adapter->lock);
+	if (!request)
+		return false;
+	if (!adapter->hw.HwStartIo(adapter->extension, request->srb))
+		standin_fail("HwStartIo returned FALSE");
+	standin_returned("HwStartIo", DISPATCH_LEVEL);
+	return true;
+}
+
 void standin_request_completed(struct standin_adapter *adapter, void *srb)
 {
 	standin_at_most_dispatch("StorPortNotification(RequestComplete)");
+	standin_unlocked("StorPortNotification(RequestComplete)");
 	struct standin_request *request = standin_request_of(adapter, srb);
 	if (!request || InterlockedIncrement(&request->done) != 1) {
 		standin_fail("an SRB is completed that is not outstanding, or twice");
@@ -261,10 +307,13 @@ void standin_request_completed(struct standin_adapter *adapter, void *srb)
 	} else if (request->length && request->mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) {
 		standin_fail("the MDL of an SRB is left mapped");
 	}
-	/* From now on it is not the driver's; what it still writes there, or reads, shows. */
-	memset(request->srb, 0xdd, SRB_ROOM);
+	fill_ended(request); /* what the driver still writes there, or reads, shows */
 	KIRQL before = standin_irql_set(DISPATCH_LEVEL);
 	request->finish(request);
+	if (!standin_starts_set(true)) { /* a completion makes room: Storport starts the next from within */
+		start_next(adapter);
+		standin_starts_set(false);
+	}
 	standin_irql_set(before);
 }
 
@@ -275,25 +324,11 @@ static void starter(void *context)
 	struct standin_adapter *adapter = context;
 	for (;;) {
 		KeWaitForSingleObject(&adapter->work, Executive, KernelMode, FALSE, NULL);
-		struct standin_request *request = NULL;
-		standin_lock(&adapter->lock);
-		if (!IsListEmpty(&adapter->queue)) {
-			request = CONTAINING_RECORD(
-				RemoveHeadList(&adapter->queue), struct standin_request, link);
-			InsertTailList(&adapter->outstanding, &request->all);
-			adapter->outstanding_count++;
-		}
-		standin_unlock(&adapter->lock);
-		if (!request && adapter->starters_end)
-			return;
-		if (!request)
-			continue;
 		standin_irql_set(DISPATCH_LEVEL);
-		if (!adapter->hw.HwStartIo(adapter->extension, request->srb))
-			standin_fail("HwStartIo returned FALSE");
-		if (standin_irql() != DISPATCH_LEVEL)
-			standin_fail("HwStartIo returned at IRQL %u", standin_irql());
+		bool started = start_next(adapter);
 		standin_irql_set(PASSIVE_LEVEL);
+		if (!started && adapter->starters_end)
+			return;
 	}
 }
 

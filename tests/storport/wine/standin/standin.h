@@ -38,6 +38,9 @@ enum standin_switch {
 	SWITCH_SAME_DISK,    /* N: every file lies on disk N */
 	SWITCH_SHORT_MEMORY, /* the next N reads or writes fail with STATUS_INSUFFICIENT_RESOURCES */
 	SWITCH_ETW,          /* a session waits for the provider, with that level */
+	SWITCH_NO_ADDRESS,   /* the next N SRBs get no system address */
+	SWITCH_SHORT_START,  /* 1: before it starts, it starts with each allocation failing in its turn */
+	SWITCH_BREAK_AT,     /* the driver has a null dereference there, from its base */
 	SWITCH_COUNT,
 };
 
@@ -52,13 +55,20 @@ void standin_switches_read(void);
 
 /* ---- irql.c: each thread's IRQL, locks, waits, threads ---- */
 
+void standin_slots_open(void); /* before all else */
 KIRQL standin_irql(void);
 KIRQL standin_irql_set(KIRQL irql);
 /* What needs PASSIVE_LEVEL was called: judges the caller. */
 void standin_passive(const char *name);
 void standin_at_most_dispatch(const char *name);
+/* What may call the driver again was called, with no spin lock held: judges the caller. */
+void standin_unlocked(const char *name);
+/* The driver has returned: at the IRQL that it was called at, and with no lock? */
+void standin_returned(const char *name, KIRQL irql);
 LONG standin_impersonating(void);
 void standin_impersonating_set(LONG on);
+/* Whether this thread starts a request within a completion; what was said before. */
+LONG standin_starts_set(LONG on);
 void standin_thread_start(void (*run)(void *context), void *context, HANDLE *handle);
 void standin_thread_join(HANDLE handle);
 void standin_sleep_ms(ULONG ms);
@@ -77,11 +87,16 @@ void standin_unlock(struct standin_lock *lock);
 /* ---- timer.c ---- */
 
 void standin_timers_stop(void);
+LONG standin_timers(void); /* that are set */
+/* Whether a timer that is set lies in this memory. */
+bool standin_timer_within(const void *memory, SIZE_T bytes);
 
 /* ---- pool.c ---- */
 
 void *standin_pool_allocate(SIZE_T bytes, ULONG tag);
 void standin_pool_free(void *memory, ULONG tag);
+/* What was freed is given back to Wine, and looked at for the last time. */
+void standin_pool_settle(void);
 /* Whether this allocation, of whatever kind, is the one that is to fail. */
 bool standin_memory_is_short(void);
 /* What is there, by tag; says so in the log where report is true. Returns how many bytes. */

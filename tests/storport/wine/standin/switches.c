@@ -16,6 +16,9 @@ static const char *const names[SWITCH_COUNT] = {
 	[SWITCH_SAME_DISK] = "same_disk",
 	[SWITCH_SHORT_MEMORY] = "short_memory",
 	[SWITCH_ETW] = "etw",
+	[SWITCH_NO_ADDRESS] = "no_address",
+	[SWITCH_SHORT_START] = "short_start",
+	[SWITCH_BREAK_AT] = "break_at",
 };
 
 static volatile LONG values[SWITCH_COUNT] = {

@@ -21,8 +21,7 @@ static void run_dpc(KDPC *dpc)
 {
 	standin_irql_set(DISPATCH_LEVEL);
 	dpc->DeferredRoutine(dpc, dpc->DeferredContext, NULL, NULL);
-	if (standin_irql() != DISPATCH_LEVEL)
-		standin_fail("a DPC returns at IRQL %u", standin_irql());
+	standin_returned("a DPC", DISPATCH_LEVEL);
 	standin_irql_set(PASSIVE_LEVEL);
 }
 
@@ -74,6 +73,28 @@ static bool remove_locked(const KTIMER *timer)
 		timers[i].timer = NULL;
 		found = true;
 	}
+	return found;
+}
+
+LONG standin_timers(void)
+{
+	LONG count = 0;
+	standin_lock(&lock);
+	for (int i = 0; i < TIMERS_MAX; i++)
+		count += timers[i].timer != NULL;
+	standin_unlock(&lock);
+	return count + in_dpc;
+}
+
+bool standin_timer_within(const void *memory, SIZE_T bytes)
+{
+	bool found = false;
+	standin_lock(&lock);
+	for (int i = 0; i < TIMERS_MAX; i++)
+		if ((char *)timers[i].timer >= (char *)memory &&
+			(char *)timers[i].timer < (char *)memory + bytes)
+			found = true;
+	standin_unlock(&lock);
 	return found;
 }
 

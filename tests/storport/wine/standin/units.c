@@ -13,14 +13,35 @@ static struct host_address_btl8 address_of(const struct standin_unit *unit)
 	};
 }
 
-static void tell_unit(struct standin_unit *unit, ULONG control)
+/* Where the driver supports it; parameters: of this control. */
+static void control_unit(struct standin_unit *unit, ULONG control, void *parameters, KIRQL irql)
 {
-	struct host_address_btl8 address = address_of(unit);
 	struct standin_adapter *adapter = unit->adapter;
 	if (!adapter->hw.HwUnitControl || !adapter->unit_controls[control])
 		return;
-	if (adapter->hw.HwUnitControl(adapter->extension, control, &address) != HOST_CONTROL_SUCCESS)
-		standin_log("unit control %u of %u:%u refused", control, unit->target, unit->lun);
+	KIRQL before = standin_irql_set(irql);
+	if (adapter->hw.HwUnitControl(adapter->extension, control, parameters) != HOST_CONTROL_SUCCESS)
+		standin_fail("unit control %u of %u:%u refused", control, unit->target, unit->lun);
+	standin_returned("HwUnitControl", irql);
+	standin_irql_set(before);
+}
+
+static void tell_unit(struct standin_unit *unit, ULONG control)
+{
+	struct host_address_btl8 address = address_of(unit);
+	control_unit(unit, control, &address, PASSIVE_LEVEL);
+}
+
+void standin_units_power(struct standin_adapter *adapter, ULONG state)
+{
+	for (int i = 0; i < STANDIN_UNITS_MAX; i++) {
+		if (!adapter->units[i] || !adapter->units[i]->present)
+			continue;
+		struct host_address_btl8 address = address_of(adapter->units[i]);
+		struct host_unit_power power = {(struct host_address *)&address,
+			state == HOST_POWER_D0 ? HOST_POWER_NONE : HOST_POWER_SLEEP, state};
+		control_unit(adapter->units[i], HOST_UNIT_POWER, &power, DISPATCH_LEVEL);
+	}
 }
 
 struct standin_unit *standin_unit_at(struct standin_adapter *adapter, UCHAR target, UCHAR lun)
@@ -125,9 +146,31 @@ static NTSTATUS make_device(struct standin_unit *unit)
 	return status;
 }
 
+/* The page of the serial number: zeroes, where there is none. */
+static void read_serial(struct standin_adapter *adapter, UCHAR target, UCHAR lun, UCHAR *serial)
+{
+	static const UCHAR cdb[6] = {0x12, 1, 0x80, 0, STANDIN_SERIAL_BYTES};
+	UCHAR status;
+	memset(serial, 0, STANDIN_SERIAL_BYTES);
+	command(adapter, target, lun, cdb, 6, serial, STANDIN_SERIAL_BYTES, &status);
+}
+
+/* A newcomer at the address of a device that still lives would get its writes. */
+static void judge_address(const struct standin_adapter *adapter, UCHAR target, UCHAR lun)
+{
+	for (int i = 0; i < STANDIN_UNITS_MAX; i++) {
+		const struct standin_unit *unit = adapter->units[i];
+		if (unit && unit->target == target && unit->lun == lun)
+			standin_fail("%u:%u was given to a newcomer, and the device of who was there is not "
+				     "let go",
+				target, lun);
+	}
+}
+
 static void arrived(struct standin_adapter *adapter, UCHAR target, UCHAR lun, const UCHAR *inquiry)
 {
 	int slot = 0;
+	judge_address(adapter, target, lun);
 	while (slot < STANDIN_UNITS_MAX && adapter->units[slot])
 		slot++;
 	if (slot == STANDIN_UNITS_MAX)
@@ -140,6 +183,7 @@ static void arrived(struct standin_adapter *adapter, UCHAR target, UCHAR lun, co
 	unit->number = STANDIN_DISK_FIRST;
 	while (number_taken(adapter, unit->number))
 		unit->number++;
+	read_serial(adapter, target, lun, unit->serial);
 	query_capabilities(unit);
 	tell_unit(unit, HOST_UNIT_START);
 	read_capacity(unit);
@@ -197,10 +241,15 @@ static void look_at(struct standin_adapter *adapter, UCHAR target, UCHAR lun)
 	if (!command(adapter, target, lun, cdb, 6, inquiry, sizeof(inquiry), &status) || inquiry[0] >> 5)
 		return;
 	struct standin_unit *unit = standin_unit_at(adapter, target, lun);
-	if (unit)
-		unit->seen = true;
-	else
+	if (!unit) {
 		arrived(adapter, target, lun, inquiry);
+		return;
+	}
+	UCHAR serial[STANDIN_SERIAL_BYTES];
+	read_serial(adapter, target, lun, serial);
+	unit->seen = !serial[3] || !memcmp(serial, unit->serial, sizeof(serial));
+	if (!unit->seen)
+		standin_fail("%u:%u is another than before, and nobody saw it go", target, lun);
 }
 
 static void scan_target(struct standin_adapter *adapter, UCHAR target)
