@@ -14,7 +14,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path[:0] = [os.path.join(ROOT, "tests", "storport", "wine"), os.path.join(ROOT, "tests", "control")]
+sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("storport/wine", "control", "lib")]
 import prefix as prefixes  # noqa: E402
 import rows  # noqa: E402
 import wine as wines  # noqa: E402

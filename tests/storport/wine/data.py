@@ -6,9 +6,10 @@ import struct
 import images as pictures
 import prefix as prefixes
 from prefix import expect
-from rows import READ_CAPACITY_10, mode_sense
+from rows import INQUIRY, READ_CAPACITY_10, mode_sense
 
 TEST_UNIT_READY = bytes(6)
+DEVICE_BUSY = 0x80000011
 
 
 def compare_whole(place, disk, image, block):
@@ -50,7 +51,14 @@ def fat_written_by_pass_through(place):
 
 def ntfs_written_by_write_file(place):
     images = place.images
-    write_and_check(place, images.ntfs, images.ntfs_after, images.check_ntfs, "write")
+    write_and_check(place, pictures.copy(images.ntfs, images.path("ntfs1.img")), images.ntfs_after, images.check_ntfs,
+                    "write")
+
+
+def ntfs_written_by_pass_through(place):
+    images = place.images
+    write_and_check(place, pictures.copy(images.ntfs, images.path("ntfs2.img")), images.ntfs_after, images.check_ntfs,
+                    "passwrite")
 
 
 def iso_read_as_a_cdrom(place):
@@ -64,6 +72,7 @@ def iso_read_as_a_cdrom(place):
     wine.wait_gone(drive)
     expect(pictures.same(images.iso, before), "the disc's image has changed")
     images.check_iso(images.path("back"))
+    images.check_iso(images.path("back.pass"))
 
 
 def a_read_only_file(place):
@@ -91,8 +100,12 @@ def a_file_that_vanishes(place):
     answer, = wine.pt("compare %s %s 65536" % (disk, images.fat))
     expect(answer == "compared 64 different 0", answer)
     os.truncate(image + ".away", 0)
+    expect(wine.show("fleeting")["state"] == prefixes.READY, "it fails before anything has")
     answer, = wine.pt("read %s 1048576 4096 - 4096 1" % disk)
     expect(answer.startswith("error"), "what is not there was read: " + answer)
+    status, scsi, sense, _ = wine.scsi(disk, bytes([0x28, 0, 0, 0, 8, 0, 0, 0, 1, 0]), 512)
+    expect(status == 0 and scsi == 2 and sense[2] & 15 in (3, 4), "sense %s" % sense.hex())
+    expect(wine.show("fleeting")["state"] == prefixes.FAULT, "a disk that fails is %s" % wine.show("fleeting"))
     wine.disconnect("fleeting")
     wine.wait_gone(disk)
     code, out, err = wine.lungfish("connect", prefixes.dos_path(image), "fleeting")
@@ -186,6 +199,10 @@ def no_mapping_and_no_memory_are_retried(place):
     disk = wine.connect(image, "short")
     wine.ctl("set", "map_fails", 5)
     wine.ctl("set", "short_memory", 5)
+    wine.ctl("set", "no_address", 1)
+    status, _, _, _ = wine.scsi(disk, INQUIRY, 255)
+    expect(status == DEVICE_BUSY, "an INQUIRY whose data has no address: %08x" % status)
+    wine.good(disk, INQUIRY, 255)
     answers = wine.pt("write %s 0 %s 65536 16" % (disk, images.fat), "compare %s %s 65536" % (disk, images.fat),
                       "flush " + disk)
     expect(answers == ["moved 4194304", "compared 64 different 0", "flushed"], answers)

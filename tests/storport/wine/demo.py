@@ -17,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "control")]
+sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "control"), os.path.join(ROOT, "tests", "lib")]
 import images as pictures  # noqa: E402
 import prefix as prefixes  # noqa: E402
 import rows  # noqa: E402

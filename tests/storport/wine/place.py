@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import prefix as prefixes
-from prefix import expect
+from prefix import Failure, expect
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -64,6 +64,20 @@ def end_group(process):
             process.wait(END_S)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             pass
+
+
+def crash_by(wine, what):
+    """The driver crashes of it; what a case would say that failed so."""
+    noticed = None
+    wine.log_news()
+    try:
+        what()
+    except Failure as failure:
+        noticed = failure
+    expect(wine.until(wine.is_dead), "nobody saw a crash: %s\n%s" % (noticed, "\n".join(wine.log()[wine.log_at:])))
+    problems, crashed = judge(wine)
+    expect(crashed, "no crash: %s" % problems)
+    return problems
 
 
 def judge(wine):

@@ -4,6 +4,7 @@
 winedevice inherits the standard output of whoever first needs it, so nothing here reads from a pipe of Wine's: all
 goes to files. Each step has an end in time, and the prefix's server is stopped whatever becomes of this process.
 """
+import itertools
 import os
 import re
 import shutil
@@ -14,19 +15,23 @@ import sys
 import time
 
 import harness  # the messages, as the socket has them
+import symbols
 
 # All of these are for a machine that does ten other things: who fails ends sooner, see Prefix.until.
 STEP_S = 120
 WAIT_S = 90  # for what ought to come soon
 PAUSE_S = 0.05
+DYING_S = 5  # until a program notices that the driver is dead
 SAID_LINES = 15
 STAY_S = 900  # Wine ends, drivers and all, when no program runs
-TOOLS = ("wine", "wineserver", "meson", "ninja", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-addr2line", "mkfs.fat",
+TOOLS = ("wine", "wineserver", "meson", "ninja", "x86_64-w64-mingw32-gcc", "llvm-symbolizer", "mkfs.fat",
          "fsck.fat", "mcopy", "mkntfs", "ntfsfix", "ntfscat", "xorriso")
 SERVICE_CODE = 0x4d038
 NO_INSTANCE = 0xffffffff
 # Wine gives a driver's process ten seconds to come up, which a busy machine may not keep.
 SLOW_SERVICES = '\n[System\\\\CurrentControlSet\\\\Control]\n"ServicesPipeTimeout"="%d"\n' % (STEP_S * 1000)
+# A driver that dies is told of by the stand-in: Wine's debugger would take seconds, and keep its process for as long.
+NO_DEBUGGER = '\n[Software\\\\Microsoft\\\\Windows NT\\\\CurrentVersion\\\\AeDebug]\n"Debugger"="none"\n'
 # What Wine says of itself: errors, but that there is no display, and what it warns of where drivers come and go.
 WINE_SAYS = "fixme-all,err-winediag,err-systray,err-ole,err-plugplay,warn+service,warn+ntoskrnl,warn+setupapi"
 GUARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guard.py")
@@ -34,6 +39,10 @@ GUARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guard.py")
 
 class Failure(Exception):
     pass
+
+
+class Dead(Failure):
+    """The driver is: what was asked of it has no answer."""
 
 
 def expect(condition, text):
@@ -63,8 +72,9 @@ class Prefix:
         self.env = dict(os.environ, WINEPREFIX=self.path, WINEDEBUG=WINE_SAYS, DISPLAY="", WAYLAND_DISPLAY="",
                         WINEDLLOVERRIDES="mscoree,mshtml=", LC_ALL="C.UTF-8", TMPDIR=scratch)  # its server's socket
         self.said = os.path.join(scratch, "wine.log")
-        self.stay = None
-        self.log_at = 0
+        self.stay = self.agent = None
+        self.log_at = self.looked = 0  # a line of the log, a byte
+        self.crashed = False
         self.count = 0
         self.stuck = False  # something did not end: nor would what comes after
         os.makedirs(self.path)
@@ -79,7 +89,7 @@ class Prefix:
         done = subprocess.run(["wineserver", "-w"], stdin=subprocess.DEVNULL, env=self.env, timeout=STEP_S)
         expect(done.returncode == 0, "wineserver -w: status %d" % done.returncode)
         with open(os.path.join(self.path, "system.reg"), "a") as registry:
-            registry.write(SLOW_SERVICES)
+            registry.write(SLOW_SERVICES + NO_DEBUGGER)
 
     def bring(self, stay_s=STAY_S, display=""):
         """When the prefix and the programs are made. Only from here on: making a prefix would show windows of Wine's."""
@@ -121,14 +131,28 @@ class Prefix:
                                     env=self.env, cwd=self.scratch, start_new_session=True)
 
     def end(self, process, out, timeout_s=STEP_S):
-        try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.kill(process)
-            self.stuck = True
-            raise Failure("%s did not end in %d s" % (" ".join(process.args), timeout_s)) from None
+        self.wait(lambda: process.poll() is not None, process, timeout_s)
         with open(out, "rb") as file:
-            return code, file.read().decode(errors="replace")
+            return process.returncode, file.read().decode(errors="replace")
+
+    def wait(self, look, process, timeout_s):
+        """What look returns, once that is something: the process is at it. When the driver dies meanwhile it may never
+        be: Wine tells not every program."""
+        end, pause, dies = time.monotonic() + timeout_s, 0.001, None
+        while True:
+            found = look()
+            if found:
+                return found
+            now = time.monotonic()
+            dies = dies or (self.is_dead() and now + DYING_S)
+            if now > end or (dies and now > dies):
+                self.kill(process)
+                if dies:
+                    raise Dead("the driver is dead, or Wine is: %s has no answer" % " ".join(process.args))
+                self.stuck = True
+                raise Failure("%s did not end in %d s" % (" ".join(process.args), timeout_s))
+            time.sleep(pause)
+            pause = min(pause * 1.5, PAUSE_S)
 
     def wine(self, program, *arguments, timeout_s=STEP_S):
         return self.end(*self.start(program, *arguments), timeout_s)
@@ -142,9 +166,11 @@ class Prefix:
         return out
 
     def ctl(self, *words):
-        code, out = self.wine(self.own("ctl"), *[str(word) for word in words])
-        expect(code == 0, "ctl %s: %s" % (" ".join(map(str, words)), out))
-        return out
+        """The lines of the stand-in's answer."""
+        line = "ctl " + " ".join(map(str, words))
+        answer, = self.pt(line)
+        expect(not answer.startswith("error"), "%s: %s" % (line, answer))
+        return answer.replace(";", "\n")
 
     def state(self):
         return {name: int(value) for name, value in
@@ -154,15 +180,14 @@ class Prefix:
         self.count += 1
         path = os.path.join(self.scratch, "script-%d" % self.count)
         with open(path, "w") as file:
-            file.write("\n".join(lines) + "\n")
+            file.writelines(line + "\n" for line in lines)
         return path
 
     def pt(self, *lines, timeout_s=STEP_S):
         """One line of output for each line."""
-        code, out = self.wine(self.own("pt"), self.script(lines), timeout_s=timeout_s)
-        answers = out.splitlines()
-        expect(code == 0 and len(answers) == len(lines), "pt: status %d, %r" % (code, out))
-        return answers
+        if not self.agent or self.agent.has_ended():
+            self.agent = Agent(self)
+        return self.agent.ask(lines, timeout_s)
 
     def lungfish(self, *arguments, stdin=os.devnull):
         """The command that is shipped; status, what it printed, what it complained of."""
@@ -193,9 +218,16 @@ class Prefix:
             time.sleep(PAUSE_S)
 
     def is_dead(self):
-        """Wine has ended, or the driver has."""
-        return (self.stay and self.stay.poll() is not None) or any(
-            line.startswith("not ok ") and ("crash:" in line or "bug check" in line) for line in self.log()[self.log_at:])
+        """Wine has ended, or the driver has, and nobody has taken the news yet."""
+        try:
+            with open(self.log_path(), "rb") as file:
+                file.seek(self.looked)
+                text = file.read()
+        except FileNotFoundError:
+            text = b""
+        self.looked += text.rfind(b"\n") + 1
+        self.crashed = self.crashed or re.search(rb"^not ok (crash:|bug check)", text, re.M) is not None
+        return self.crashed or (self.stay and self.stay.poll() is not None)
 
     # ---- Connections ----
 
@@ -288,16 +320,23 @@ class Prefix:
 
     # ---- The stand-in's log ----
 
+    def log_path(self):
+        return os.path.join(self.drive, "standin.log")
+
     def log(self):
         try:
-            with open(os.path.join(self.drive, "standin.log"), errors="replace") as file:
+            with open(self.log_path(), errors="replace") as file:
                 return file.read().splitlines()
         except FileNotFoundError:
             return []
 
     def log_news(self):
+        """Of a crash it is news when all its frames are there."""
+        end = time.monotonic() + DYING_S
+        while self.is_dead() and self.crashed and time.monotonic() < end and "frames end" not in self.log()[self.log_at:]:
+            time.sleep(PAUSE_S)
         lines = self.log()
-        news, self.log_at = lines[self.log_at:], len(lines)
+        news, self.log_at, self.crashed = lines[self.log_at:], len(lines), False
         return news
 
     def wait_log(self, pattern, seconds=WAIT_S):
@@ -311,17 +350,12 @@ class Prefix:
     def source_lines(self, frames):
         """frames: (module, offset) as the log has them; their places in the source."""
         places = []
-        for at, (module, offset) in enumerate(frames):
-            image = self.image_of(module)
-            if not image:
-                continue
-            headers = subprocess.run(["x86_64-w64-mingw32-objdump", "-p", image], stdout=subprocess.PIPE, check=True)
-            base = int(re.search(rb"ImageBase\s+([0-9a-f]+)", headers.stdout).group(1), 16)
-            address = base + offset - (1 if at else 0)  # but for the first they are where calls return to
-            answer = subprocess.run(["x86_64-w64-mingw32-addr2line", "-f", "-i", "-e", image, hex(address)],
-                                    stdout=subprocess.PIPE, check=True)
-            found = answer.stdout.decode().split()
-            places += ["%s at %s" % pair for pair in zip(found[::2], found[1::2])]
+        if not shutil.which("llvm-symbolizer"):
+            return places
+        for image, group in itertools.groupby(frames, lambda frame: self.image_of(frame[0])):
+            if image:
+                for found in symbols.places(image, [offset for _, offset in group]):
+                    places += ["%s at %s" % pair for pair in found]
         return places
 
     def image_of(self, module):
@@ -369,10 +403,37 @@ class Prefix:
         return reply
 
 
+class Agent:
+    """pt, that stays and is told line after line: each program that Wine starts takes a tenth of a second of a processor."""
+
+    def __init__(self, wine):
+        self.wine = wine
+        self.path = wine.script([])
+        self.process, self.out = wine.start(wine.own("pt"), "follow", self.path)
+        self.answered = 0  # bytes
+
+    def has_ended(self):
+        return self.process.poll() is not None
+
+    def ask(self, lines, timeout_s):
+        def look():
+            ended = self.has_ended()
+            with open(self.out, "rb") as file:
+                file.seek(self.answered)
+                new = file.read()
+            expect(new.count(b"\n") == len(lines) or not ended, "pt: status %s, %r" % (self.process.poll(), new))
+            return new if new.count(b"\n") == len(lines) else None
+        with open(self.path, "a") as file:
+            file.write("\n".join(lines) + "\n")
+        new = self.wine.wait(look, self.process, timeout_s)
+        self.answered += len(new)
+        return new.decode(errors="replace").splitlines()
+
+
 # ---- Messages ----
 
 OK, FAILED, INVALID, NOT_FOUND, BUSY, PERMISSION, BAD_VERSION, _, TIMED_OUT, UNSUPPORTED = range(10)
-OFFLINE = 4  # a device's state
+READY, FAULT = 0, 3  # a device's state
 FORCE = 1  # of DISCONNECT
 READ_ONLY, NO_UNMAP, REMOVABLE, WRITE_CACHE_OFF = 1, 2, 4, 8
 DISK, CDROM = 0, 5

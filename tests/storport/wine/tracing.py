@@ -19,7 +19,6 @@ GUID = "adfdcd8b-a8be-524b-8c39-a450966bae34"
 NOT_HERE = {
     "task_set_full": "Storport keeps to the depth that it was told",
     "reservation_conflict": "there is one initiator: this machine",
-    "storport_not_mapped": "the stand-in always has a system address for an SRB's data",
     "storport_reset_late": "a store would have to hang for many seconds",
 }
 PAIRS = (("command_begin", "command_done", ("lun", "tag")), ("storport_srb", "storport_srb_done", ("srb",)))

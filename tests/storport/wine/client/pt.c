@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pt.c: pt FILE: runs the lines of FILE, and prints one line for each: what a program on Windows can do to a
- * disk.
+ * disk, and what the stand-in is told. pt follow FILE: and goes on with what is appended to it, for ever.
  *   scsi DEVICE T L CDB none|in|out BYTES FILE [direct]   pass-through; CDB in hex; data from or to FILE
  *   read DEVICE OFFSET BYTES FILE CHUNK DEPTH             overlapped ReadFile
  *   write DEVICE OFFSET FILE CHUNK DEPTH                  overlapped WriteFile
@@ -13,7 +13,8 @@
  *   open DEVICE / close DEVICE                            keeps a handle
  *   hold FILE                                             has a file for itself
  *   wait FILE                                             until there is such a file
- * "-" is no file. DEVICE is a name below \\.\.
+ *   ctl COMMAND...                                        to the stand-in; the lines of its answer end with ;
+ * "-" is no file. DEVICE is a name below \\.\. Who sees the line finds the file that goes with it.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +31,10 @@
 #define COMPARE_BYTES 65536
 #define COMPARE_DEPTH 8
 #define WAIT_TRIES    3000 /* a minute */
+#define FOLLOW_MS     2
+#define STANDIN_CODE                                                                                         \
+	0x00222000 /* CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS)                 \
+		    */
 
 /* SCSI_PASS_THROUGH and SCSI_PASS_THROUGH_DIRECT. */
 struct pass {
@@ -146,12 +151,12 @@ static void run_scsi(const struct line *line)
 		memcpy(buffer + DATA_AT, data, length);
 	ULONG room = direct ? DATA_AT : DATA_AT + length;
 	ULONG status = control(device, direct ? 0x4d014 : 0x4d004, buffer, room, buffer, room, &moved);
+	if (!out && !status)
+		keep_bytes(name, direct ? data : buffer + DATA_AT, pass->data_length);
 	printf("%08lx scsi %02x length %lu sense ", status, pass->scsi_status, pass->data_length);
 	for (int i = 0; i < 18; i++)
 		printf("%02x", buffer[sizeof(*pass) + (size_t)i]);
 	printf("\n");
-	if (!out && !status)
-		keep_bytes(name, direct ? data : buffer + DATA_AT, pass->data_length);
 	CloseHandle(device);
 	free(buffer);
 	free(data);
@@ -300,9 +305,9 @@ static void run_ioctl(const struct line *line)
 	} else {
 		ULONG status = control(device, (ULONG)number_of(line, 2), in_length ? in : NULL, in_length,
 			out_length ? out : NULL, out_length, &moved);
-		printf("%08lx length %lu\n", status, moved);
 		if (!status)
 			keep_bytes(text_of(line, 5), out, moved < out_length ? moved : out_length);
+		printf("%08lx length %lu\n", status, moved);
 	}
 	CloseHandle(device);
 	free(in);
@@ -349,6 +354,29 @@ static void run_wait(const struct line *line)
 	printf("error\n");
 }
 
+static void run_ctl(const struct line *line)
+{
+	char text[256] = "", reply[8192];
+	DWORD length = 0;
+	HANDLE device = open_device("LungfishStandin");
+	for (int i = 1; i < line->count; i++) {
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof(text) - used, "%s%s", i > 1 ? " " : "", line->word[i]);
+	}
+	if (device == INVALID_HANDLE_VALUE) {
+		printf("error %lu: no stand-in\n", GetLastError());
+		return;
+	}
+	ULONG status =
+		control(device, STANDIN_CODE, text, (ULONG)strlen(text) + 1, reply, sizeof(reply), &length);
+	if (status)
+		printf("error: status %08lx", status);
+	for (DWORD i = 0; !status && i < length; i++)
+		putchar(reply[i] == '\n' ? ';' : reply[i]);
+	printf("\n");
+	CloseHandle(device);
+}
+
 static void run_flush(const struct line *line)
 {
 	HANDLE device = open_device(text_of(line, 1));
@@ -371,6 +399,8 @@ static void run_line(char *text)
 		run_move(&line, *verb == 'w');
 	else if (!strcmp(verb, "passread") || !strcmp(verb, "passwrite"))
 		run_pass(&line, verb[4] == 'w');
+	else if (!strcmp(verb, "ctl"))
+		run_ctl(&line);
 	else if (!strcmp(verb, "flush"))
 		run_flush(&line);
 	else if (!strcmp(verb, "compare"))
@@ -388,15 +418,30 @@ static void run_line(char *text)
 	fflush(stdout);
 }
 
+/* A line that is followed is whole when it ends: it may be read while it is written. */
+static bool next_line(FILE *script, char *text, bool follows)
+{
+	size_t length = 0;
+	for (;;) {
+		if (fgets(text + length, (int)(LINE_BYTES - length), script))
+			length += strlen(text + length);
+		if (!follows || (length && text[length - 1] == '\n'))
+			return length != 0;
+		fseek(script, 0, SEEK_CUR); /* or it stays at its end, whatever comes */
+		Sleep(FOLLOW_MS);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char text[LINE_BYTES];
-	FILE *script = argc == 2 ? fopen(argv[1], "r") : NULL;
+	bool follows = argc == 3 && !strcmp(argv[1], "follow");
+	FILE *script = argc == 2 || follows ? fopen(argv[argc - 1], "rb") : NULL;
 	if (!script) {
-		printf("usage: pt FILE\n");
+		printf("usage: pt [follow] FILE\n");
 		return 2;
 	}
-	while (fgets(text, sizeof(text), script))
+	while (next_line(script, text, follows))
 		run_line(text);
 	fclose(script);
 	return 0;

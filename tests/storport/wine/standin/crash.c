@@ -5,6 +5,7 @@
 #define FRAMES_MAX 32
 #define STACKS_MAX 8 /* of failures; one mistake may be made many times */
 
+/* All but the first are where calls return to: the call itself is said. */
 static void say_frame(ULONG64 address)
 {
 	uint8_t *base;
@@ -16,8 +17,8 @@ static void say_frame(ULONG64 address)
 
 static void walk(CONTEXT context)
 {
-	for (int i = 0; i < FRAMES_MAX && context.Rip; i++) {
-		say_frame(context.Rip);
+	for (int i = 0; i < FRAMES_MAX && (context.Rip || !i); i++) { /* 0 first: a call of nothing */
+		say_frame(context.Rip - (i > 0));
 		ULONG64 base, frame;
 		void *handler_data;
 		void *function = RtlLookupFunctionEntry(context.Rip, &base, NULL);
@@ -57,6 +58,7 @@ static LONG NTAPI caught(EXCEPTION_POINTERS *pointers)
 				 ? pointers->ExceptionRecord->ExceptionInformation[1]
 				 : 0));
 	walk(*pointers->ContextRecord);
+	standin_log("frames end");
 	return 0;
 }
 
