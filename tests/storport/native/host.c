@@ -346,14 +346,31 @@ const struct host_config *host_config(const struct host *host)
 	return &host->config;
 }
 
+/* The highest level that a control may come at. */
 ULONG host_adapter_control(struct host *host, ULONG control, void *parameters)
 {
-	return host_registered.HwAdapterControl(host->extension, control, parameters);
+	KIRQL old = lf_fake_irql();
+	ULONG result;
+
+	if (control == HOST_ADAPTER_STOP || control == HOST_ADAPTER_RESTART)
+		(void)lf_fake_irql_raise(LF_FAKE_DIRQL);
+	else if (control == HOST_ADAPTER_POWER)
+		(void)lf_fake_irql_raise(DISPATCH_LEVEL);
+	result = host_registered.HwAdapterControl(host->extension, control, parameters);
+	lf_fake_irql_lower(old);
+	return result;
 }
 
 ULONG host_unit_control(struct host *host, ULONG control, void *parameters)
 {
-	return host_registered.HwUnitControl(host->extension, control, parameters);
+	KIRQL old = lf_fake_irql();
+	ULONG result;
+
+	if (control == HOST_UNIT_POWER)
+		(void)lf_fake_irql_raise(DISPATCH_LEVEL);
+	result = host_registered.HwUnitControl(host->extension, control, parameters);
+	lf_fake_irql_lower(old);
+	return result;
 }
 
 struct host_address_btl8 host_address(uint8_t target, uint8_t lun)
