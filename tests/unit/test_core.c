@@ -213,6 +213,35 @@ TEST(lun_reset_ends_all_and_everyone_hears_of_it)
 	stage_close(stage);
 }
 
+/* A unit whose store is slow: its neighbour is reset with it, not after it, and not again when it is done. */
+TEST(a_target_reset_is_of_all_units_at_once)
+{
+	struct stage *stage = stage_open();
+	struct command *slow = send(stage, 0x28, LF_TASK_SIMPLE);
+	struct command *other = begin(stage, stage->nexus, 1, 0x28, 8, LF_TASK_SIMPLE);
+
+	submit(other, true);
+	struct tmf *target = manage(stage, LF_TMF_TARGET_RESET, 0, 0);
+
+	CHECK_EQ(stage->store[1].cancelled, 1);
+	CHECK(held_release(&stage->store[1]));
+	CHECK_EQ(target->answered, 0);
+	CHECK_EQ(drain(stage, stage->nexus, 1), 1);
+	struct command *after = begin(stage, stage->nexus, 1, 0x28, 8, LF_TASK_SIMPLE);
+	submit(after, true);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(target->answered, 1);
+	CHECK_EQ(stage->store[1].cancelled, 1);
+	CHECK(held_release(&stage->store[1]));
+	CHECK_EQ(after->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(drain(stage, stage->nexus, 1), 0);
+	free(slow);
+	free(other);
+	free(target);
+	free(after);
+	stage_close(stage);
+}
+
 /* Nor on one that somebody waits to have alone: who looks is one more to wait for. */
 TEST(who_looks_goes_before_whoever_waits_to_be_alone)
 {
