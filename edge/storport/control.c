@@ -83,7 +83,12 @@ SCSI_ADAPTER_CONTROL_STATUS lf_adapter_control(
  */
 static SCSI_UNIT_CONTROL_STATUS answer_usage(const STOR_UC_DEVICE_USAGE *usage)
 {
-	return usage->InUse ? ScsiUnitControlUnsuccessful : ScsiUnitControlSuccess;
+	if (!usage->InUse)
+		return ScsiUnitControlSuccess;
+	lf_log(LF_LOG_WARNING,
+		"a page, hibernation or crash-dump file on a connected image can stop the machine: "
+		"keep it on another disk");
+	return ScsiUnitControlUnsuccessful;
 }
 
 static SCSI_UNIT_CONTROL_STATUS control_unit(

@@ -352,6 +352,9 @@ TEST(paging_files_on_our_disks_are_refused)
 		usage.UsageType = type;
 		CHECK_EQ(host_unit_control(stage, HOST_UNIT_USAGE, &usage), HOST_CONTROL_UNSUCCESSFUL);
 	}
+	CHECK(lf_fake_has_printed("keep it on another disk"));
+	usage.InUse = FALSE;
+	CHECK_EQ(host_unit_control(stage, HOST_UNIT_USAGE, &usage), HOST_CONTROL_SUCCESS);
 	stage_down(&unit);
 	stage_close();
 }
