@@ -44,6 +44,10 @@ def import_problems(image):
         for name in names:
             if name not in allowed.get(module, ()):
                 yield "%s of %s is not in packaging/windows/imports" % (name, module)
+    for module, names in allowed.items():
+        for name in sorted(names - set(found.get(module, ()))):
+            if name[0].isupper():  # what a compiler makes of memcmp is its own affair
+                yield "%s of %s is in packaging/windows/imports, and nothing needs it" % (name, module)
     if not {"ntoskrnl.exe", "storport.sys"} <= set(found):
         yield "a miniport imports from the kernel and from Storport, this one from %s" % sorted(found)
 
