@@ -30,7 +30,8 @@ GOOD = {
     "edge/iscsi/iscsi.h": SPDX + '#include "core/request.h"\n',
     "edge/loop/loop.h": SPDX,
     "core/request.h": SPDX,
-    "docs/TOUR.md": "# Tour\n\n`lf_a` in `core/a.c`, as `a.c` has it\n",
+    "docs/TOUR.md": "# Tour\n\n`lf_a` in `core/a.c`, as `a.c` has it; `lf_` begins a name, `NAME.c` stands for one; [Tour](#tour)\n\n"
+                    "```\nbuild/core/a core/io.h ./core/a\n```\n",
     "man/lungfish.1": '.\\" SPDX-License-Identifier: BSD-2-Clause\n.Dd January 2, 2026\n.Dt LUNGFISH 1\n.Os\n.Sh NAME\n'
                       ".Nm lungfish\n.Nd a fish\n",
 }
@@ -59,9 +60,13 @@ BAD = [
     ("compiles_for_msvc_abi", "core/a.c", SPDX + "long lf_a = sizeof(int *) == 8 ? 1l << 40 : 0;\n"),
     ("compiles_with_mingw", "core/a.c", SPDX + "#ifdef __MINGW32__\n#error no\n#endif\n"),
     ("manual_pages", "man/lungfish.1", '.\\" SPDX-License-Identifier: BSD-2-Clause\n.Sh NAME\n.Nope\n'),
-    ("tours_are_true", "docs/TOUR.md", "# Tour\n\n`lf_gone` in `core/a.c`\n"),
-    ("tours_are_true", "docs/TOUR.md", "# Tour\n\n`lf_a` in `core/gone.c`\n"),
-    ("tours_are_true", "docs/storport.md", "# Tour\n\n`struct lf_gone` in `core/a.c`\n"),
+    ("docs_name_what_is_there", "docs/TOUR.md", "# Tour\n\n`lf_gone` in `core/a.c`\n"),
+    ("docs_name_what_is_there", "docs/TOUR.md", "# Tour\n\n`lf_a` in `core/gone.c`\n"),
+    ("docs_name_what_is_there", "docs/storport.md", "# Tour\n\n`struct lf_gone` in `core/a.c`\n"),
+    ("docs_name_what_is_there", "docs/storport.md", "# Tour\n\n`core/gone` holds nothing\n"),
+    ("docs_name_what_is_there", "README.md", "# Fish\n\n```\n./core/gone.py core/a.c\n```\n"),
+    ("docs_name_what_is_there", "README.md", "# Fish\n\n```\ncore/a a_case_that_is_gone\n```\n"),
+    ("docs_name_what_is_there", "README.md", "# Fish\n\nas [above](#whale)\n"),
     ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(other, 1, VERBOSE, lun,,,)\n'),
     ("conformance_files", "core/commands.def",
      SPDX + "LF_COMMAND(READ_10, 0x28)\nLF_COMMAND_MORE(GET_LBA_STATUS, 0x9e)\nLF_COMMAND(READ_12, 0xa8)\n"),
