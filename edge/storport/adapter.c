@@ -152,7 +152,10 @@ static bool find(struct lf_storport *storport, DEVICE_OBJECT *pdo)
 	return false;
 }
 
-/* fdo, lower: Storport's own and what is below it. again is not used, says its document: not touched. */
+/*
+ * HwFindAdapter: PASSIVE_LEVEL, no lock is held. fdo, lower: Storport's own and what is below it. again is
+ * not used, says its document: not touched.
+ */
 ULONG lf_find_adapter(PVOID extension, PVOID pdo, PVOID fdo, PVOID lower, PCHAR arguments,
 	PORT_CONFIGURATION_INFORMATION *config, BOOLEAN *again)
 {
@@ -176,9 +179,9 @@ ULONG lf_find_adapter(PVOID extension, PVOID pdo, PVOID fdo, PVOID lower, PCHAR 
 /* ---- Stop ---- */
 
 /*
- * The last callback. Nothing comes any more; what is on its way out is waited for: first whoever is told of
- * departures, then the backend with its threads, then task management, then threads of Storport's that have
- * completed their SRB and are still in here.
+ * HwFreeAdapterResources: PASSIVE_LEVEL, the last callback. Nothing comes any more; what is on its way out is
+ * waited for: first whoever is told of departures, then the backend with its threads, then task management,
+ * then threads of Storport's that have completed their SRB and are still in here.
  */
 VOID lf_free_adapter_resources(PVOID extension)
 {

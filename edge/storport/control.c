@@ -16,9 +16,9 @@ static BOOLEAN initialize_passive(PVOID extension)
 }
 
 /*
- * HwInitialize may come at the level of an interrupt, so it does nothing itself. Whether Storport grants a
- * passive initialization to a virtual miniport is not documented: the first SRB has the interface shown, too,
- * and whoever comes first does it.
+ * HwInitialize: DIRQL, the level of an interrupt, says its document; so it does nothing itself. Whether
+ * Storport grants a passive initialization to a virtual miniport is not documented: the first SRB has the
+ * interface shown, too, and whoever comes first does it.
  */
 BOOLEAN lf_initialize(PVOID extension)
 {
@@ -43,8 +43,9 @@ static void tell_supported(void *parameters, const uint8_t *types, uint32_t coun
 
 /*
  * There is no hardware to stop, to restart or to wake: images stay open, SRBs run out, and Storport sends
- * none in between. Stop and restart come at any IRQL. Of an adapter that was removed by surprise nobody is
- * left to reset what an image does not answer, and the removal waits for it: it is cancelled at once.
+ * none in between. Of an adapter that was removed by surprise nobody is left to reset what an image does not
+ * answer, and the removal waits for it: it is cancelled at once. HwAdapterControl: PASSIVE_LEVEL to ask for
+ * the types, up to DISPATCH_LEVEL for power, DIRQL under the interrupt lock to stop and restart.
  */
 SCSI_ADAPTER_CONTROL_STATUS lf_adapter_control(
 	PVOID extension, SCSI_ADAPTER_CONTROL_TYPE type, PVOID parameters)
@@ -104,7 +105,7 @@ static SCSI_UNIT_CONTROL_STATUS control_unit(
 	return ScsiUnitControlSuccess;
 }
 
-/* Removal comes at PASSIVE_LEVEL, power up to DISPATCH_LEVEL. */
+/* HwUnitControl: PASSIVE_LEVEL, but for power: DISPATCH_LEVEL. No lock is held. */
 SCSI_UNIT_CONTROL_STATUS lf_unit_control(PVOID extension, SCSI_UNIT_CONTROL_TYPE type, PVOID parameters)
 {
 	static const uint8_t types[] = {ScsiQuerySupportedUnitControlTypes, ScsiUnitUsage, ScsiUnitStart,

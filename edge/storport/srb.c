@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * srb.c: HwStartIo, and one SCSI command from its SRB to the core and back. Storport calls at any IRQL up to
- * DISPATCH_LEVEL, on many processors at a time, without a lock.
- */
+/* srb.c: HwStartIo, and one SCSI command from its SRB to the core and back. */
 #include "edge/storport/internal.h"
 
 #define LF_OPCODE_INQUIRY     0x12
@@ -274,6 +271,7 @@ static void execute(struct lf_storport *storport, const struct lf_view *view)
 	lf_srb_send(own, view, own->counted ? (uint64_t)view->lun << 48 : LF_LUN_OF_NO_UNIT);
 }
 
+/* HwStartIo: up to DISPATCH_LEVEL, no lock is held, on many processors at a time. */
 BOOLEAN lf_start_io(PVOID extension, SCSI_REQUEST_BLOCK *srb)
 {
 	struct lf_storport *storport = extension;
