@@ -67,6 +67,7 @@ BAD = [
     ("docs_name_what_is_there", "README.md", "# Fish\n\n```\n./core/gone.py core/a.c\n```\n"),
     ("docs_name_what_is_there", "README.md", "# Fish\n\n```\ncore/a a_case_that_is_gone\n```\n"),
     ("docs_name_what_is_there", "README.md", "# Fish\n\nas [above](#whale)\n"),
+    ("tour_has_each_callback", "edge/storport/register.c", SPDX + "void a(void)\n{\n\tdata->HwStartIo = lf_a;\n}\n"),
     ("events_table", "trace/events.def", EVENTS + 'LF_EVENT(other, 1, VERBOSE, lun,,,)\n'),
     ("conformance_files", "core/commands.def",
      SPDX + "LF_COMMAND(READ_10, 0x28)\nLF_COMMAND_MORE(GET_LBA_STATUS, 0x9e)\nLF_COMMAND(READ_12, 0xa8)\n"),
