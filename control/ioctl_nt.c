@@ -468,8 +468,8 @@ static void serve(struct lf_ioctl *ioctl, IRP *irp)
 {
 	/* Who speaks for a user may not borrow the kernel's rights, and the kernel has no image to connect.
 	 */
-	NTSTATUS status =
-		irp->RequestorMode == KernelMode ? STATUS_ACCESS_DENIED : lf_access_check(&ioctl->access, irp);
+	NTSTATUS status = irp->RequestorMode == KernelMode ? STATUS_ACCESS_DENIED
+							   : lf_access_check(&ioctl->access, irp);
 	uint64_t client;
 	bool opens;
 

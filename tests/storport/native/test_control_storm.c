@@ -174,25 +174,45 @@ static void *run(void *context)
 	return NULL;
 }
 
-TEST(requests_by_dice_from_several_programs_all_end)
+static uint64_t take_seed(void)
 {
 	const char *text = getenv("LF_STORM_SEED");
 	uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
-	struct program *programs = calloc(PROGRAMS, sizeof(*programs));
-	uint32_t done = 0, refused = 0, failed = 0, cancelled = 0;
-	static const char *const files[] = {"C:\\1.img", "C:\\2.img", "C:\\3.img", "C:\\4.img"};
 
 	printf("# LF_STORM_SEED=%llu\n", (unsigned long long)seed);
-	CHECK(programs != NULL);
+	return seed;
+}
+
+static struct program *make_programs(uint32_t count, uint64_t seed)
+{
+	struct program *programs = calloc(count, sizeof(*programs));
+
+	if (programs == NULL)
+		abort();
+	for (uint32_t i = 0; i < count; i++)
+		programs[i].dice = (seed + i) * 0x9e3779b97f4a7c15 | 1;
+	return programs;
+}
+
+static void open_stage(void)
+{
+	static const char *const files[] = {"C:\\1.img", "C:\\2.img", "C:\\3.img", "C:\\4.img"};
+
 	stage_open();
 	for (uint32_t i = 0; i < lf_count_of(files); i++)
 		lf_fake_file_add(files[i], STAGE_MIB, FILE_ATTRIBUTE_NORMAL);
 	lf_fake_file_add("C:\\odd.img", 511, FILE_ATTRIBUTE_NORMAL);
 	lf_fake_file_add("C:\\dir\\inside.img", STAGE_MIB, FILE_ATTRIBUTE_NORMAL);
-	for (uint32_t i = 0; i < PROGRAMS; i++) {
-		programs[i].dice = (seed + i) * 0x9e3779b97f4a7c15 | 1;
+}
+
+TEST(requests_by_dice_from_several_programs_all_end)
+{
+	struct program *programs = make_programs(PROGRAMS, take_seed());
+	uint32_t done = 0, refused = 0, failed = 0, cancelled = 0;
+
+	open_stage();
+	for (uint32_t i = 0; i < PROGRAMS; i++)
 		CHECK(pthread_create(&programs[i].thread, NULL, run, &programs[i]) == 0);
-	}
 	for (uint32_t i = 0; i < PROGRAMS; i++) {
 		pthread_join(programs[i].thread, NULL);
 		done += programs[i].done;
@@ -205,4 +225,49 @@ TEST(requests_by_dice_from_several_programs_all_end)
 	CHECK(done > REQUESTS / 4 && refused > 0 && cancelled > 0);
 	stage_close();
 	free(programs);
+}
+
+static void take_a_while(void *context, const struct lf_fake_asked *asked)
+{
+	(void)context;
+	(void)asked;
+	stage_pause();
+}
+
+/* Images just open, devices just leave: whoever asked is answered, or told that the adapter goes. */
+TEST(adapter_that_goes_ends_requests_of_every_kind)
+{
+	enum { ROUNDS = 25, AT_ONCE = 24 };
+	uint64_t seed = take_seed();
+	uint32_t late = 0;
+
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		struct program *programs = make_programs(AT_ONCE, seed + round * 100);
+		struct host_service services[AT_ONCE];
+		open_stage();
+		lf_fake_open_hook(take_a_while, NULL);
+		for (uint32_t i = 0; i < AT_ONCE; i++) {
+			services[i] = (struct host_service){
+				.in = programs[i].in, .out = programs[i].out, .out_length = STAGE_REPLY};
+			services[i].in_length = make_request(&programs[i]);
+			host_service_begin(stage, &services[i]);
+		}
+		host_stop(stage); /* it looks that no service IRP pends any more */
+		for (uint32_t i = 0; i < AT_ONCE; i++) {
+			NTSTATUS status = services[i].status;
+			CHECK(services[i].ended);
+			CHECK(status == STATUS_SUCCESS || status == STATUS_INVALID_DEVICE_REQUEST ||
+				status == STATUS_DEVICE_NOT_READY);
+			late += status == STATUS_DEVICE_NOT_READY;
+			if (status == STATUS_SUCCESS)
+				read_reply(&programs[i], &services[i]);
+			lf_fake_irp_free(services[i].irp);
+		}
+		stage = NULL;
+		host_unload();
+		CHECK_EQ(lf_fake_leaks(), 0);
+		free(programs);
+	}
+	printf("# %u too late\n", late);
+	CHECK(late > 0);
 }
