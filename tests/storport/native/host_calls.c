@@ -99,7 +99,7 @@ ULONG host_service_completed(struct host *host, IRP *irp)
 		lf_fake_broken("a service IRP was completed that does not pend");
 	service->status = irp->IoStatus.Status;
 	service->information = irp->IoStatus.Information;
-	if (irp->CancelRoutine != NULL)
+	if (__atomic_load_n(&irp->CancelRoutine, __ATOMIC_ACQUIRE) != NULL)
 		lf_fake_broken("a service IRP was completed that can still be cancelled");
 	if (service->information > service->out_length)
 		lf_fake_broken("a reply of %zu bytes in room for %u", (size_t)service->information,
