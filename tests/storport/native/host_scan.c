@@ -62,12 +62,16 @@ static enum found inquire(
 		.attribute = HOST_QUEUE_SIMPLE,
 		.data = to,
 		.length = room};
-	uint8_t status = ask(host, &request);
+	uint8_t status = ask(host, &request), again[36];
 
 	if (status == HOST_STATUS_INVALID_LUN)
 		return FOUND_NO_LUN;
 	if (status == HOST_STATUS_NO_DEVICE)
 		return FOUND_NOBODY;
+	/* It has left since it was asked what it is: LUN 0 of a target that has others has no pages then. */
+	if (!is_good(status) && page != 0 &&
+		inquire(host, target, lun, 0, again, sizeof(again)) != FOUND_UNIT)
+		return FOUND_NO_UNIT;
 	if (!is_good(status))
 		lf_fake_broken("INQUIRY of %u:%u ends with SRB status %02x", target, lun, status);
 	if (request.moved < 5 || to[0] >> 5 != 0)
