@@ -381,6 +381,7 @@ class Prefix:
         """NTSTATUS, and the reply."""
         reply = os.path.join(self.scratch, "reply-%d" % (self.count + 1))
         line, = self.pt("ioctl %s 0x%x %s %d %s" % (self.device(), code, self.file(message), room, reply))
+        expect(re.match(r"[0-9a-f]{8} ", line), line)
         status = int(line.split()[0], 16)
         if status or not os.path.exists(reply):
             return status, b""

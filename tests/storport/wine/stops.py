@@ -78,7 +78,7 @@ def no_memory_at_the_start(place):
             file.write("fail_pool %d\n" % number)
         wine.log_news()
         begin(place)
-        wine.wait_log("^(registered|unloaded)")
+        wine.wait_log("^(started|HwFindAdapter: 2|unloaded)")
         # Whether it has started or not.
         wine.setup("remove", "root\\lungfish")
         wine.wine(wine.own("setup"), "stop", "lungfish")
