@@ -112,6 +112,27 @@ def a_file_that_vanishes(place):
     expect(code != 0 and not out and "no such file" in err, "%d %r %r" % (code, out, err))
 
 
+def an_image_on_its_own_disk(place):
+    """It has been moved there while it was disconnected: its volume says, by the disk's NAA designator, whose it is."""
+    wine, images = place.wine, place.images
+    message = prefixes.connect_message(images.blank("outer.img"), "outer")
+    wine.must(message)
+    disk = wine.unit("outer")
+    naa = wine.show("outer")["identifier"] & ((1 << 60) - 1) | 3 << 60
+    wine.disconnect("outer")
+    wine.wait_gone(disk)
+    wine.ctl("set", "naa_low", naa & 0xffffffff)
+    wine.ctl("set", "naa_high", naa >> 32)
+    try:
+        answer, text = wine.ask(message)
+    finally:
+        wine.ctl("set", "naa_high", 0)
+    expect(answer == prefixes.INVALID and "lies on the disk of outer itself" in text, "%d %s" % (answer, text))
+    wine.must(message)
+    wine.disconnect("outer")
+    wine.wait_gone(disk)
+
+
 def old_srbs(place):
     """Requests as they were before Windows 8: the same data."""
     wine, images = place.wine, place.images

@@ -74,6 +74,7 @@ def the_stand_in_drives_a_small_miniport(place):
     image = place.images.path("noise")
     with open(image, "wb") as file:
         file.write(os.urandom(1 << 20))
+    wine.ctl("set", "map_fails", 3)
     answers = wine.pt("write PhysicalDrive40 0 %s 65536 16" % image, "compare PhysicalDrive40 %s 4096" % image,
                       "scsi Scsi20: 0 0 120000002400 in 36 -", "scsi Scsi20: 1 0 120000002400 in 36 -")
     expect(answers[0] == "moved 1048576" and answers[1] == "compared 256 different 0", answers)
@@ -127,6 +128,7 @@ CASES = [
     data.iso_read_as_a_cdrom,
     data.a_read_only_file,
     data.a_file_that_vanishes,
+    data.an_image_on_its_own_disk,
     data.old_srbs,
     data.a_disk_that_grows,
     data.insert_and_eject,

@@ -85,11 +85,13 @@ static UCHAR move(void *extension, struct host_srbex *srb, const UCHAR *cdb)
 {
 	MDL *mdl = NULL;
 	ULONG block = number_at(cdb + 6), count = number_at(cdb + 10);
-	if (block + count > BLOCKS || count * BLOCK_BYTES != srb->DataTransferLength)
+	if (block > BLOCKS || count > BLOCKS - block || count * BLOCK_BYTES != srb->DataTransferLength)
 		return HOST_STATUS_ERROR;
 	StorPortExtendedFunction(HOST_EX_GET_ORIGINAL_MDL, extension, srb, &mdl);
 	UCHAR *data = MmMapLockedPagesSpecifyCache(
 		mdl, KernelMode, MmCached, NULL, FALSE, 0x40000000 | NormalPagePriority);
+	if (!data) /* memory is short: it is sent again */
+		return HOST_STATUS_BUSY;
 	data += (char *)srb->DataBuffer - ((char *)mdl->StartVa + mdl->ByteOffset);
 	if (cdb[0] == 0x88)
 		memcpy(data, disk + block * BLOCK_BYTES, count * BLOCK_BYTES);

@@ -32,10 +32,10 @@ static void say(struct words *words, const char *format, ...)
 
 static LONG number_of(const char *word)
 {
-	LONG value = 0;
+	ULONG value = 0;
 	for (; *word >= '0' && *word <= '9'; word++)
-		value = value * 10 + (*word - '0');
-	return value;
+		value = value * 10 + (ULONG)(*word - '0');
+	return (LONG)value;
 }
 
 /* ---- The commands ---- */

@@ -5,10 +5,9 @@
  */
 #include "tests/storport/wine/standin/standin.h"
 
-#define SERVERS          4
-#define IRP_TAG          0x20707249 /* "Irp " */
-#define IOCTL_OF_EXTENTS 0x00560000 /* IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS */
-#define NO_DISK          0xffffffff
+#define SERVERS           4
+#define IRP_TAG           0x20707249 /* "Irp " */
+#define IOCTL_OF_PROPERTY 0x002d1400 /* IOCTL_STORAGE_QUERY_PROPERTY */
 
 DEVICE_OBJECT standin_volume = {.Type = 3,
 	.DeviceType = FILE_DEVICE_DISK,
@@ -302,34 +301,50 @@ NTSTATUS standin_file_system(IRP *irp, struct standin_file *file)
 	return STATUS_PENDING;
 }
 
-/* The volume that files lie on: which disk it is. */
+/* STORAGE_PROPERTY_QUERY; STORAGE_DEVICE_ID_DESCRIPTOR with one STORAGE_IDENTIFIER of eight bytes. */
+struct query {
+	ULONG PropertyId; /* 2: StorageDeviceIdProperty */
+	ULONG QueryType;  /* 0: standard */
+};
+
+struct identified {
+	ULONG Version, Size, NumberOfIdentifiers;
+	ULONG CodeSet; /* 1: binary */
+	ULONG Type;    /* 3: NAA */
+	USHORT IdentifierSize, NextOffset;
+	ULONG Association; /* 0: of the device */
+	UCHAR Identifier[8];
+};
+
+_Static_assert(offsetof(struct identified, Identifier) == 0x1c && sizeof(struct identified) == 0x24,
+	"as ntddstor.h has them");
+
+/* The disk that the volume lies on, where a test has said which. */
 static NTSTATUS volume_control(IRP *irp)
 {
 	IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
-	ULONG code = stack->Parameters.DeviceIoControl.IoControlCode;
-	ULONG room = stack->Parameters.DeviceIoControl.OutputBufferLength;
-	ULONG disk = (ULONG)standin_switch(SWITCH_SAME_DISK);
-	ULONG *out = irp->UserBuffer;
-	NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
-	ULONG_PTR information = 0;
-	if (code == IOCTL_OF_NUMBER && room >= 12) { /* kind of device, number, partition */
-		out[0] = FILE_DEVICE_DISK;
-		out[1] = disk ? disk : NO_DISK;
-		out[2] = 1;
-		information = 12;
-		status = STATUS_SUCCESS;
-	} else if (code == IOCTL_OF_EXTENTS && room >= 32) { /* count; disk, offset, length */
-		memset(out, 0, 32);
-		out[0] = 1;
-		out[2] = disk ? disk : NO_DISK;
-		out[6] = 0x10000000;
-		information = 32;
-		status = STATUS_SUCCESS;
-	} else {
-		standin_log("control code %08x of the volume is not known", code);
+	const struct query *query = stack->Parameters.DeviceIoControl.Type3InputBuffer;
+	struct identified *answer = irp->UserBuffer;
+	ULONG high = (ULONG)standin_switch(SWITCH_NAA_HIGH), low = (ULONG)standin_switch(SWITCH_NAA_LOW);
+	if (stack->Parameters.DeviceIoControl.IoControlCode != IOCTL_OF_PROPERTY || !high ||
+		stack->Parameters.DeviceIoControl.InputBufferLength < sizeof(*query) ||
+		stack->Parameters.DeviceIoControl.OutputBufferLength < sizeof(*answer) ||
+		query->PropertyId != 2 || query->QueryType) {
+		standin_complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+		return STATUS_INVALID_DEVICE_REQUEST;
 	}
-	standin_complete(irp, status, information);
-	return status;
+	*answer = (struct identified){.Version = sizeof(*answer),
+		.Size = sizeof(*answer),
+		.NumberOfIdentifiers = 1,
+		.CodeSet = 1,
+		.Type = 3,
+		.IdentifierSize = sizeof(answer->Identifier)};
+	for (int i = 0; i < 4; i++) {
+		answer->Identifier[i] = (UCHAR)(high >> (24 - 8 * i));
+		answer->Identifier[4 + i] = (UCHAR)(low >> (24 - 8 * i));
+	}
+	standin_complete(irp, STATUS_SUCCESS, sizeof(*answer));
+	return STATUS_SUCCESS;
 }
 
 static NTSTATUS FASTCALL call_driver(DEVICE_OBJECT *device, IRP *irp)

@@ -25,17 +25,18 @@ void standin_fail(const char *format, ...);
 /* ---- switches.c: what a test has asked for; whole numbers, by name ---- */
 
 enum standin_switch {
-	SWITCH_FAIL_POOL,    /* the Nth allocation from now fails */
-	SWITCH_FAIL_OPEN,    /* likewise an open */
-	SWITCH_OLD_SRBS,     /* 1: requests are old SRBs */
-	SWITCH_HOLD_OPENS,   /* 1: an open waits until this is 0 */
-	SWITCH_HOLD_IO,      /* 1: the file system keeps reads and writes until this is 0 */
-	SWITCH_ATTRIBUTES,   /* every file has these besides its own */
-	SWITCH_LEVEL,        /* SECURITY_IMPERSONATION_LEVEL of who asks */
-	SWITCH_DENY,         /* 1: who asks has no rights */
-	SWITCH_SECTOR,       /* bytes in a sector of the disk that holds the files */
-	SWITCH_MAP_FAILS,    /* the next N mappings fail */
-	SWITCH_SAME_DISK,    /* N: every file lies on disk N */
+	SWITCH_FAIL_POOL,  /* the Nth allocation from now fails */
+	SWITCH_FAIL_OPEN,  /* likewise an open */
+	SWITCH_OLD_SRBS,   /* 1: requests are old SRBs */
+	SWITCH_HOLD_OPENS, /* 1: an open waits until this is 0 */
+	SWITCH_HOLD_IO,    /* 1: the file system keeps reads and writes until this is 0 */
+	SWITCH_ATTRIBUTES, /* every file has these besides its own */
+	SWITCH_LEVEL,      /* SECURITY_IMPERSONATION_LEVEL of who asks */
+	SWITCH_DENY,       /* 1: who asks has no rights */
+	SWITCH_SECTOR,     /* bytes in a sector of the disk that holds the files */
+	SWITCH_MAP_FAILS,  /* the next N mappings fail */
+	SWITCH_NAA_HIGH,   /* the halves of the NAA designator of the disk that every file lies on */
+	SWITCH_NAA_LOW,
 	SWITCH_SHORT_MEMORY, /* the next N reads or writes fail with STATUS_INSUFFICIENT_RESOURCES */
 	SWITCH_ETW,          /* a session waits for the provider, with that level */
 	SWITCH_NO_ADDRESS,   /* the next N SRBs get no system address */
