@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_platform_nt.c: the platform in the kernel: text, time, locks, threads, the loop, parameters, statuses,
  * trace. */
+#include "platform/errand.h"
 #include "platform/loop.h"
 #include "platform/nt.h"
 #include "tests/storport/nt/nt.h"
@@ -468,6 +469,94 @@ TEST(timers_fire_in_order_and_never_early)
 	start_loop();
 	finish_loop();
 	CHECK(strcmp(steps, "aaab.") == 0 || strcmp(steps, "aaba.") == 0 || strcmp(steps, "abaa.") == 0);
+}
+
+/* ---- errands ---- */
+
+struct trip {
+	struct lf_errand errand;
+	struct lf_post post;
+	pthread_t thread, loop; /* that it ran on, and was begun on */
+	uint32_t runs;
+	enum lf_error began;
+};
+
+static void trip_run(struct lf_errand *errand)
+{
+	struct trip *trip = lf_container(errand, struct trip, errand);
+
+	lf_fake_need_irql("an errand", PASSIVE_LEVEL);
+	trip->thread = pthread_self();
+	trip->runs++;
+}
+
+static void trip_done(struct lf_errand *errand)
+{
+	lf_assert(pthread_equal(lf_container(errand, struct trip, errand)->loop, pthread_self()));
+	lf_loop_stop(loop);
+}
+
+static void trip_begins(struct lf_post *post)
+{
+	struct trip *trip = lf_container(post, struct trip, post);
+
+	trip->loop = pthread_self();
+	trip->began = lf_errand_begin(&trip->errand, loop);
+	if (trip->began != LF_OK)
+		lf_loop_stop(loop);
+}
+
+static void trip_insists(struct lf_post *post)
+{
+	struct trip *trip = lf_container(post, struct trip, post);
+
+	trip->loop = pthread_self();
+	lf_errand_insist(&trip->errand, loop);
+}
+
+/* So many threads cannot be had first. */
+static void make_trip(struct trip *trip, void (*begins)(struct lf_post *post), uint32_t failures)
+{
+	memset(trip, 0, sizeof(*trip));
+	trip->errand.run = trip_run;
+	trip->errand.done = trip_done;
+	trip->post.run = begins;
+	begin_loop();
+	start_loop();
+	lf_fake_fail(LF_FAKE_THREAD, failures ? 0 : UINT32_MAX, failures);
+	lf_loop_post(loop, &trip->post);
+	finish_loop();
+}
+
+TEST(an_errand_has_a_thread_of_its_own_and_ends_on_the_loop)
+{
+	struct trip trip;
+
+	make_trip(&trip, trip_begins, 0);
+	CHECK_EQ(trip.began, LF_OK);
+	CHECK_EQ(trip.runs, 1);
+	CHECK(!pthread_equal(trip.thread, trip.loop));
+}
+
+TEST(without_a_thread_an_errand_is_not_begun)
+{
+	struct trip trip;
+
+	make_trip(&trip, trip_begins, 1);
+	CHECK_EQ(trip.began, LF_E_NO_MEMORY);
+	CHECK_EQ(trip.runs, 0);
+}
+
+TEST(an_errand_that_must_be_done_waits_for_a_thread_and_in_the_end_goes_without)
+{
+	struct trip trip;
+
+	make_trip(&trip, trip_insists, 3);
+	CHECK_EQ(trip.runs, 1);
+	CHECK(!pthread_equal(trip.thread, trip.loop));
+	make_trip(&trip, trip_insists, 1000);
+	CHECK_EQ(trip.runs, 1);
+	CHECK(pthread_equal(trip.thread, trip.loop));
 }
 
 TEST(a_loop_without_memory_is_none)
