@@ -56,14 +56,9 @@ static bool depends_on(struct lf_device *first, const struct lf_device *device)
 	return false;
 }
 
-enum lf_control_status lf_device_check_below(struct lf_device *device, lf_handle handle,
-	struct lf_device_medium *medium, struct lf_message *message)
+enum lf_control_status lf_device_check_below(
+	struct lf_device *device, const struct lf_device_medium *medium, struct lf_message *message)
 {
-	const struct lf_devices_options *options = &device->devices->options;
-
-	if (!options->below)
-		return LF_CONTROL_OK;
-	medium->below_count = options->below(handle, medium->below, LF_BELOW_MAX);
 	if (medium_lies_on(medium, device)) {
 		lf_message_set(message, "it lies on the disk of %s itself: copy it to another one first",
 			device->id);

@@ -4,10 +4,14 @@
 #include "control/device.h"
 
 /*
- * One change at a time for a device; all of it on the loop but for the two done functions, which only post:
+ * One change at a time for a device; all of it on the loop but for the done functions of the core, which only
+ * post, and what work.c has threads for:
  *
- * lf_lu_change_medium -> medium_done -> changed -> FLUSH of what was in -> flushed -> put_away -> finish
- * lf_lu_resize -> resize_done -> finish
+ * insert: examine -> examined -> open -> opened -> exchange; eject: exchange
+ * exchange: lf_lu_change_medium -> medium_done -> changed -> FLUSH of what was in -> flushed -> written
+ *           -> close -> put_away -> finish
+ * insert what is ejected: examine -> examined -> exchange for nothing ... put_away -> open -> opened ->
+ * exchange resize: resize_store -> resized -> lf_lu_resize -> resize_done -> finish
  *
  * One post serves all: they follow one another.
  */
@@ -23,15 +27,13 @@ static struct lf_device *posted(struct lf_post *done)
 }
 
 /* Whoever asked may look at the device: it is right by now. One that is to leave goes on with that. */
-static void finish(struct lf_post *done)
+static void finish(struct lf_device *device)
 {
-	struct lf_device *device = posted(done);
-	struct lf_device_waiter *waiter = device->change.waiter;
+	struct lf_device_waiter *waiter = lf_device_take_waiter(&device->change.waiter);
 	struct lf_control_device *record = &device->devices->record;
 	bool leaving = device->leaving;
 
-	device->change.runs = false;
-	device->change.waiter = NULL;
+	device->change.runs = device->change.opens = false;
 	lf_device_describe(device, record);
 	if (waiter)
 		waiter->ended(waiter, record, device->change.status, &device->change.message);
@@ -39,56 +41,77 @@ static void finish(struct lf_post *done)
 		lf_device_begin_removal(device);
 }
 
+/* What the errand came to, or what was found out after it. */
+static void note_failure(struct lf_device *device, enum lf_control_status status)
+{
+	device->change.status = status;
+	device->change.message = device->work.message;
+}
+
+static enum lf_control_status check_stays(const struct lf_device *device, struct lf_message *message)
+{
+	if (!device->leaving)
+		return LF_CONTROL_OK;
+	lf_message_set(message, "it is leaving: wait until lungfish list does not show it");
+	return LF_CONTROL_BUSY;
+}
+
 static enum lf_control_status check_idle(struct lf_device *device, struct lf_message *message)
 {
-	if (device->leaving) {
-		lf_message_set(message, "it is leaving: wait until lungfish list does not show it");
-		return LF_CONTROL_BUSY;
-	}
+	enum lf_control_status status = check_stays(device, message);
+
+	if (status != LF_CONTROL_OK)
+		return status;
 	if (device->change.runs) {
 		lf_message_set(message, "another change of it is under way: try again when that has ended");
 		return LF_CONTROL_BUSY;
 	}
 	memset(&device->change, 0, sizeof(device->change));
-	device->change.again_handle = LF_HANDLE_NONE;
 	return LF_CONTROL_OK;
 }
 
 static void begin(struct lf_device *device, struct lf_device_waiter *waiter)
 {
-	if (waiter)
-		waiter->device = device;
-	device->change.waiter = waiter;
+	lf_device_put_waiter(&device->change.waiter, waiter);
 	device->change.runs = true;
 }
 
-/* ---- insert and eject ---- */
+/* ---- What comes in takes the place of what is in ---- */
 
-static void exchange(struct lf_device *device);
+static void opened(struct lf_device *device);
 
-/* What was ejected is closed by now: it may be opened again. */
-static void open_again(struct lf_device *device)
+/* Nothing comes in, or nothing more. */
+static void leave_out(struct lf_device *device, enum lf_control_status status)
 {
-	struct lf_device_change *change = &device->change;
-	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {change->again_handle, LF_HANDLE_NONE};
-
-	change->again_handle = LF_HANDLE_NONE;
-	change->status = lf_device_open_store(device, handles, &change->incoming, &change->message);
-	if (change->status == LF_CONTROL_OK) {
-		exchange(device);
-		return;
-	}
-	lf_handle_close(handles[0]);
-	memset(&change->incoming, 0, sizeof(change->incoming));
-	finish(&change->post);
+	note_failure(device, status);
+	memset(&device->change.incoming, 0, sizeof(device->change.incoming));
+	lf_device_close_handles(device, finish);
 }
 
-static void put_away(struct lf_post *done)
+/* While its file is in none of both, it could be had by another device: it is in outgoing until it is closed.
+ */
+static void put_back(struct lf_device *device)
 {
-	struct lf_device *device = posted(done);
 	struct lf_device_change *change = &device->change;
 
-	lf_device_close_store(device, &change->outgoing);
+	change->outgoing = change->incoming;
+	memset(&change->incoming, 0, sizeof(change->incoming));
+	lf_device_close_store(device, &change->outgoing, finish);
+}
+
+static void open_incoming(struct lf_device *device)
+{
+	if (lf_device_open(device, opened))
+		return;
+	lf_message_set(&device->work.message, "memory is short: try again");
+	leave_out(device, LF_CONTROL_FAILED);
+}
+
+/* What was in is closed. */
+static void put_away(struct lf_device *device)
+{
+	struct lf_device_change *change = &device->change;
+
 	if (change->flush.error != LF_OK) {
 		change->status = lf_control_status_of(change->flush.error);
 		lf_message_set(&change->message,
@@ -97,15 +120,43 @@ static void put_away(struct lf_post *done)
 		lf_log(LF_LOG_ERROR, "%s: %s", change->outgoing.path, change->message.text);
 	}
 	memset(&change->outgoing, 0, sizeof(change->outgoing));
-	if (change->again_handle != LF_HANDLE_NONE)
-		open_again(device);
+	if (!change->again) {
+		finish(device);
+		return;
+	}
+	change->again = false;
+	change->incoming = device->work.medium;
+	open_incoming(device);
+}
+
+static void written(struct lf_post *done)
+{
+	struct lf_device *device = posted(done);
+
+	if (device->change.outgoing.store)
+		lf_device_close_store(device, &device->change.outgoing, put_away);
 	else
-		finish(done);
+		put_away(device);
 }
 
 static void flushed(struct lf_io *io)
 {
-	post(lf_container(io, struct lf_device, change.flush), put_away);
+	post(lf_container(io, struct lf_device, change.flush), written);
+}
+
+static void not_changed(struct lf_device *device)
+{
+	struct lf_device_change *change = &device->change;
+
+	lf_message_set(&device->work.message,
+		"an initiator has locked the medium in: unmount it there, or add --force");
+	note_failure(device, lf_control_status_of(change->medium.error));
+	if (change->incoming.store)
+		put_back(device);
+	else if (change->again)
+		lf_device_close_handles(device, finish);
+	else
+		finish(device);
 }
 
 /* Initiators have the new medium, or none; what was in is ours alone. */
@@ -115,15 +166,7 @@ static void changed(struct lf_post *done)
 	struct lf_device_change *change = &device->change;
 
 	if (change->medium.error != LF_OK) {
-		lf_message_set(&change->message,
-			"an initiator has locked the medium in: unmount it there, or add --force");
-		change->status = lf_control_status_of(change->medium.error);
-		lf_device_close_store(device, &change->incoming);
-		memset(&change->incoming, 0, sizeof(change->incoming));
-		if (change->again_handle != LF_HANDLE_NONE)
-			lf_handle_close(change->again_handle);
-		change->again_handle = LF_HANDLE_NONE;
-		finish(done);
+		not_changed(device);
 		return;
 	}
 	lf_assert(change->medium.old == device->medium.store);
@@ -138,7 +181,7 @@ static void changed(struct lf_post *done)
 	change->flush.op = LF_OP_FLUSH;
 	change->flush.done = flushed;
 	if (!change->outgoing.store || change->outgoing.read_only)
-		put_away(done);
+		written(done);
 	else
 		device->devices->options.store_ops->submit(change->outgoing.store, &change->flush);
 }
@@ -148,12 +191,12 @@ static void medium_done(struct lf_medium_change *medium)
 	post(lf_container(medium, struct lf_device, change.medium), changed);
 }
 
-/* What comes in takes the place of what is in. */
 static void exchange(struct lf_device *device)
 {
 	struct lf_device_change *change = &device->change;
 	bool comes = change->incoming.store != NULL;
 
+	change->opens = false;
 	change->medium = (struct lf_medium_change){
 		.ops = comes ? device->devices->options.store_ops : NULL,
 		.store = change->incoming.store,
@@ -166,12 +209,47 @@ static void exchange(struct lf_device *device)
 	lf_lu_change_medium(device->lu, &change->medium);
 }
 
+/* ---- insert and eject ---- */
+
 static enum lf_control_status check_removable(const struct lf_device *device, struct lf_message *message)
 {
 	if (device->removable)
 		return LF_CONTROL_OK;
 	lf_message_set(message, "its medium is fixed: disconnect it, and connect it again with --removable");
 	return LF_CONTROL_UNSUPPORTED;
+}
+
+bool lf_device_opens(const struct lf_device *device)
+{
+	return device->change.opens;
+}
+
+/* Whether the image is to come in still: nobody who has gone away finds it in his drive. */
+static enum lf_control_status check_wanted(struct lf_device *device, struct lf_message *message)
+{
+	if (device->change.opens && !device->change.waiter)
+		return LF_CONTROL_FAILED;
+	return check_stays(device, message);
+}
+
+static void opened(struct lf_device *device)
+{
+	struct lf_device_work *work = &device->work;
+	enum lf_control_status status = work->status;
+
+	if (status != LF_CONTROL_OK) {
+		leave_out(device, status);
+		return;
+	}
+	device->change.incoming = work->medium;
+	lf_device_begin_watch(device, &device->change.incoming);
+	status = check_wanted(device, &work->message);
+	if (status == LF_CONTROL_OK) {
+		exchange(device);
+	} else {
+		note_failure(device, status);
+		put_back(device);
+	}
 }
 
 static bool is_ejected(struct lf_device *device)
@@ -182,54 +260,69 @@ static bool is_ejected(struct lf_device *device)
 	return facts.ejected;
 }
 
-/* Its store is opened here, or later when the device has that very image, which an initiator ejected. */
-static enum lf_control_status prepare_insert(struct lf_device *device,
-	const struct lf_control_insert *request, lf_handle handle, struct lf_message *message)
+/* Whether it may come in; its file is taken then. */
+static enum lf_control_status take_in(struct lf_device *device, struct lf_message *message)
 {
-	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {handle, LF_HANDLE_NONE};
-	struct lf_device_medium *incoming = &device->change.incoming;
-	bool read_only = device->read_only || (request->flags & LF_CONTROL_INSERT_READ_ONLY) != 0;
-	enum lf_control_status status;
-	bool again;
+	struct lf_device_change *change = &device->change;
+	const struct lf_device_medium *medium = &device->work.medium;
+	enum lf_control_status status = check_wanted(device, message);
 
-	lf_format(incoming->path, sizeof(incoming->path), "%s", request->image.bytes);
-	status = lf_device_check_file(device, handle, read_only, incoming, message);
 	if (status == LF_CONTROL_OK)
-		status = lf_device_check_below(device, handle, incoming, message);
+		status = lf_device_check_file(device, medium, message);
+	if (status == LF_CONTROL_OK)
+		status = lf_device_check_below(device, medium, message);
 	if (status != LF_CONTROL_OK)
 		return status;
-	again = lf_device_has_file(device, incoming);
-	device->change.force = (request->flags & LF_CONTROL_INSERT_FORCE) != 0;
-	if (!again)
-		return lf_device_open_store(device, handles, incoming, message);
-	if (!is_ejected(device)) {
+	change->again = lf_device_has_file(device, medium);
+	if (change->again && !is_ejected(device)) {
 		lf_message_set(message, "it is in already");
 		return LF_CONTROL_BUSY;
 	}
-	device->change.again_handle = handle;
+	if (!change->again)
+		change->incoming = *medium;
 	return LF_CONTROL_OK;
+}
+
+/* What an initiator has ejected is taken out before it is opened anew. */
+static void examined(struct lf_device *device)
+{
+	struct lf_device_work *work = &device->work;
+	enum lf_control_status status = work->status;
+
+	if (status == LF_CONTROL_OK)
+		status = take_in(device, &work->message);
+	if (status != LF_CONTROL_OK)
+		leave_out(device, status);
+	else if (device->change.again)
+		exchange(device);
+	else
+		open_incoming(device);
 }
 
 enum lf_control_status lf_device_insert(struct lf_device *device, const struct lf_control_insert *request,
 	lf_handle handle, struct lf_device_waiter *waiter, struct lf_message *message)
 {
 	enum lf_control_status status = check_removable(device, message);
-	bool idle;
+	struct lf_device_work *work = &device->work;
+	struct lf_device_medium *medium = &work->medium;
 
 	if (status == LF_CONTROL_OK)
 		status = check_idle(device, message);
-	idle = status == LF_CONTROL_OK;
-	if (idle)
-		status = prepare_insert(device, request, handle, message);
-	if (status == LF_CONTROL_OK) {
-		begin(device, waiter);
-		exchange(device);
-		return LF_CONTROL_OK;
+	if (status != LF_CONTROL_OK)
+		return status;
+	memset(medium, 0, sizeof(*medium));
+	lf_format(medium->path, sizeof(medium->path), "%s", request->image.bytes);
+	medium->read_only = device->read_only || (request->flags & LF_CONTROL_INSERT_READ_ONLY) != 0;
+	work->handles[0] = handle;
+	work->handles[1] = LF_HANDLE_NONE;
+	if (!lf_device_examine(device, examined)) {
+		lf_message_set(message, "memory is short: try again");
+		return LF_CONTROL_FAILED;
 	}
-	if (idle)
-		memset(&device->change.incoming, 0, sizeof(device->change.incoming));
-	lf_handle_close(handle);
-	return status;
+	begin(device, waiter);
+	device->change.opens = true;
+	device->change.force = (request->flags & LF_CONTROL_INSERT_FORCE) != 0;
+	return LF_CONTROL_OK;
 }
 
 enum lf_control_status lf_device_eject(
@@ -250,9 +343,14 @@ enum lf_control_status lf_device_eject(
 
 /* ---- resize ---- */
 
+static void unit_resized(struct lf_post *done)
+{
+	finish(posted(done));
+}
+
 static void resize_done(struct lf_resize *resize)
 {
-	post(lf_container(resize, struct lf_device, change.resize), finish);
+	post(lf_container(resize, struct lf_device, change.resize), unit_resized);
 }
 
 static enum lf_control_status check_resize(
@@ -290,12 +388,30 @@ static enum lf_control_status refuse_shrinking(
 	return LF_CONTROL_BUSY;
 }
 
+/* The image has its size; the unit follows. */
+static void resized(struct lf_device *device)
+{
+	struct lf_device_work *work = &device->work;
+	struct lf_store_info *info = &device->medium.info;
+	enum lf_control_status status = work->status;
+
+	if (status == LF_CONTROL_OK && work->block_count < info->block_count)
+		status = refuse_shrinking(work->block_count * info->block_size, info, &work->message);
+	if (status != LF_CONTROL_OK) {
+		note_failure(device, status);
+		finish(device);
+		return;
+	}
+	info->block_count = work->block_count;
+	device->change.resize = (struct lf_resize){.block_count = work->block_count, .done = resize_done};
+	lf_lu_resize(device->lu, &device->change.resize);
+}
+
 enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_bytes,
 	struct lf_device_waiter *waiter, struct lf_message *message)
 {
 	enum lf_control_status status = check_resize(device, size_bytes, message);
-	struct lf_store_info *info = &device->medium.info;
-	uint64_t block_count = 0;
+	const struct lf_store_info *info = &device->medium.info;
 
 	if (status == LF_CONTROL_OK && size_bytes != 0 && size_bytes / info->block_size < info->block_count)
 		status = refuse_shrinking(size_bytes, info, message);
@@ -303,17 +419,11 @@ enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_
 		status = check_idle(device, message);
 	if (status != LF_CONTROL_OK)
 		return status;
-	status = lf_control_status_of(device->devices->options.resize(
-		device->medium.store, size_bytes, info->block_size, &block_count, message));
-	lf_device_drop_path(message, device->medium.path);
-	if (status == LF_CONTROL_OK && block_count < info->block_count)
-		status = refuse_shrinking(block_count * info->block_size, info, message);
-	if (status != LF_CONTROL_OK)
-		return status;
-	info->block_count = block_count;
+	if (!lf_device_resize_store(device, size_bytes, resized)) {
+		lf_message_set(message, "memory is short: try again");
+		return LF_CONTROL_FAILED;
+	}
 	begin(device, waiter);
-	device->change.resize = (struct lf_resize){.block_count = block_count, .done = resize_done};
-	lf_lu_resize(device->lu, &device->change.resize);
 	return LF_CONTROL_OK;
 }
 
@@ -321,13 +431,14 @@ enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_
 
 static void cleared(struct lf_post *done)
 {
-	struct lf_device_change *change = &posted(done)->change;
+	struct lf_device *device = posted(done);
+	struct lf_device_change *change = &device->change;
 
 	change->status = lf_control_status_of(change->clear.error);
 	if (change->clear.error != LF_OK)
 		lf_message_set(&change->message, "the state file cannot be written: %s: nothing changed",
 			lf_error_text(change->clear.error));
-	finish(done);
+	finish(device);
 }
 
 static void clear_done(struct lf_reservations_clear *clear)

@@ -4,10 +4,10 @@
 
 /*
  * Two ways that begin together, each with its own end; all of it on the loop but for the functions that only
- * post:
+ * post, and for the close:
  *
- * lf_lu_remove -> removal_done -> removed -> FLUSH -> flushed -> gone: the device has left the table
- * edge.depart -> departed -> let_go: the address may be given again
+ * lf_lu_remove -> removal_done -> removed -> FLUSH -> flushed -> written -> close -> gone: it has left the
+ * table edge.depart -> departed -> let_go: the address may be given again
  *
  * The unit is freed, and with it its address, when removed and let_go have both run. The device does not wait
  * for the second: its name, its number and its image are free before. An edge without depart lets go at once.
@@ -90,16 +90,14 @@ static void release_unit(struct lf_device *device)
 
 /* ---- The device ---- */
 
-/* One post serves removed and gone: they follow one another. */
-static void gone(struct lf_post *post)
+/* The image is closed. */
+static void gone(struct lf_device *device)
 {
-	struct lf_device *device = lf_container(post, struct lf_device, post);
 	struct lf_devices *devices = device->devices;
 	enum lf_error error = device->flush.error;
 	struct lf_message message = {""};
 	struct lf_link waiters, *link;
 
-	lf_device_close_store(device, &device->medium);
 	if (error != LF_OK) {
 		lf_message_set(&message, "it is gone, but what was written last may not be on the medium: %s",
 			lf_error_text(error));
@@ -119,11 +117,22 @@ static void gone(struct lf_post *post)
 	check_emptied(devices);
 }
 
+/* One post serves removed and written: they follow one another. */
+static void written(struct lf_post *post)
+{
+	struct lf_device *device = lf_container(post, struct lf_device, post);
+
+	if (device->medium.store)
+		lf_device_close_store(device, &device->medium, gone);
+	else
+		gone(device);
+}
+
 static void flushed(struct lf_io *io)
 {
 	struct lf_device *device = lf_container(io, struct lf_device, flush);
 
-	device->post.run = gone;
+	device->post.run = written;
 	lf_loop_post(device->devices->options.loop, &device->post);
 }
 
@@ -157,10 +166,8 @@ void lf_device_begin_removal(struct lf_device *device)
 
 void lf_device_disconnect(struct lf_device *device, struct lf_device_waiter *waiter)
 {
-	if (waiter) {
-		waiter->device = device;
+	if (waiter)
 		lf_list_append(&device->waiters, &waiter->link);
-	}
 	if (device->leaving)
 		return;
 	lf_device_describe(device, &device->was);
@@ -174,14 +181,36 @@ void lf_device_waiter_forget(struct lf_device_waiter *waiter)
 {
 	if (lf_link_in_list(&waiter->link))
 		lf_list_remove(&waiter->link);
-	else if (waiter->device->change.waiter == waiter)
-		waiter->device->change.waiter = NULL;
+	else if (waiter->place)
+		(void)lf_device_take_waiter(waiter->place);
+}
+
+struct lf_device_waiter *lf_device_take_waiter(struct lf_device_waiter **place)
+{
+	struct lf_device_waiter *waiter = *place;
+
+	*place = NULL;
+	if (waiter)
+		waiter->place = NULL;
+	return waiter;
+}
+
+void lf_device_put_waiter(struct lf_device_waiter **place, struct lf_device_waiter *waiter)
+{
+	*place = waiter;
+	if (waiter)
+		waiter->place = place;
 }
 
 void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context), void *context)
 {
 	devices->emptied = emptied;
 	devices->emptied_context = context;
-	lf_list_each(link, next, &devices->list) lf_device_disconnect(lf_device_of(link), NULL);
+	/* What arrives is refused as soon as the host has answered. */
+	lf_list_each(link, next, &devices->list)
+	{
+		if (!lf_device_of(link)->arrival)
+			lf_device_disconnect(lf_device_of(link), NULL);
+	}
 	check_emptied(devices);
 }

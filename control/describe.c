@@ -152,9 +152,21 @@ struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, co
 		const char *wanted = ways[i] == has_path && *path ? path : id;
 		lf_list_each(link, next, &devices->list)
 		{
-			if (ways[i](lf_device_of(link), wanted))
-				return lf_device_of(link);
+			struct lf_device *device = lf_device_of(link);
+			if (!device->arrival && ways[i](device, wanted))
+				return device;
 		}
 	}
 	return NULL;
+}
+
+bool lf_devices_expect(struct lf_devices *devices, const char *id, const char *path)
+{
+	lf_list_each(link, next, &devices->list)
+	{
+		struct lf_device *device = lf_device_of(link);
+		if (device->arrival && (has_name(device, id) || has_path(device, *path ? path : id)))
+			return true;
+	}
+	return false;
 }

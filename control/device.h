@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* device.h: a device from within: what devices.c, medium.c, describe.c and change.c share. */
+/* device.h: a device from within: what the files share that are about devices. */
 #ifndef LF_CONTROL_DEVICE_H
 #define LF_CONTROL_DEVICE_H
 
 #include "control/devices.h"
 #include "control/identity.h"
 #include "control/naming.h"
+#include "platform/errand.h"
 
 struct lf_devices {
 	struct lf_devices_options options;
-	struct lf_link list; /* by ascending number */
+	struct lf_link list; /* by ascending number; among them those that are just arriving */
 	uint32_t count;
-	uint32_t remains; /* of devices that have left the table: husks, and watches whose note is on its way
-			   */
+	/* What keeps it from being empty besides: arrivals, refusals, husks, watches whose note is on its
+	 * way.
+	 */
+	uint32_t remains;
+	uint32_t arrivals, refusals; /* of those */
 	uint32_t last_number;
+	bool in_place; /* no loop runs yet, and nobody else waits: errands are done here and now */
 	void (*emptied)(void *context); /* lf_devices_stop's, when not NULL */
 	void *emptied_context;
 	char machine[128];
@@ -57,13 +62,35 @@ struct lf_device_medium {
 	bool read_only;
 };
 
+/*
+ * What a device asks of the host: work.c. One thing at a time, on a thread of its own, which touches this and
+ * what stays as it is meanwhile. When then runs, on the loop, all of it is the loop's.
+ */
+struct lf_device_work {
+	struct lf_errand errand;
+	void (*then)(struct lf_device *device); /* the device may be gone after it */
+	enum lf_control_status status;
+	struct lf_message message;
+	lf_handle handles[LF_CONTROL_HANDLES_MAX]; /* until a store has them */
+	struct lf_device_medium medium;            /* that is examined and opened */
+	struct lf_device_medium *closing;
+	uint64_t size_bytes, block_count; /* of a resize */
+};
+
+/* A device until it has a unit, or is refused: arrival.c. */
+struct lf_device_arrival {
+	struct lf_device_waiter *waiter; /* NULL: nobody waits any more */
+	struct lf_control_connect request;
+	void *saved; /* what its state file has; NULL: nothing */
+	size_t saved_length;
+};
+
 /* What is just being changed, one thing at a time: change.c. */
 struct lf_device_change {
-	bool runs;
+	bool runs, opens;                /* opens: so far an image is being opened, and nothing has changed */
 	struct lf_device_waiter *waiter; /* NULL: nobody waits any more */
 	struct lf_device_medium incoming, outgoing;
-	lf_handle again_handle; /* incoming is what is ejected: it is opened anew once that was closed; else
-				   none */
+	bool again; /* what comes in is what is ejected: it is opened anew once that was closed */
 	bool force, open_tray;
 	struct lf_medium_change medium;
 	struct lf_resize resize;
@@ -88,8 +115,10 @@ struct lf_device {
 	bool read_only, no_unmap;
 	struct lf_identity identity;
 	struct lf_device_medium medium;
+	struct lf_device_arrival *arrival; /* NULL: it has arrived */
 	struct lf_device_change change;
-	struct lf_lu *lu; /* NULL when it was freed, while its store ends */
+	struct lf_device_work work;
+	struct lf_lu *lu; /* NULL while it arrives; and when it was freed, while its store ends */
 	uint32_t target, lun;
 	struct lf_husk *husk; /* for its departure; NULL when the edge wants none */
 	enum lf_walk walk;    /* below.c's, while it looks */
@@ -112,32 +141,44 @@ enum lf_control_status lf_control_status_of(enum lf_error error);
 
 /* Also while it comes or goes. */
 bool lf_device_has_file(const struct lf_device *device, const struct lf_device_medium *medium);
+/* Whether the device may have the medium: no other device has that file. */
+enum lf_control_status lf_device_check_file(
+	struct lf_device *device, const struct lf_device_medium *medium, struct lf_message *message);
+/* Likewise: not when the medium lies on its own unit, or on what depends on that. */
+enum lf_control_status lf_device_check_below(
+	struct lf_device *device, const struct lf_device_medium *medium, struct lf_message *message);
+/* Its store is open: from now on the device leaves with what it lies on. */
+void lf_device_begin_watch(struct lf_device *device, struct lf_device_medium *medium);
+/* Its store was closed. Also of one that was never begun. */
+void lf_device_end_watch(struct lf_device_medium *medium);
+
 /*
- * Which file handle is, and whether the device may have it: no other device has it. Fills in the medium but
- * for path and store.
+ * What may wait for the host: each returns at once, and then runs on the loop, with the outcome in
+ * device->work. then runs even before they return where errands are done in place, so nothing is done after
+ * them. The first three answer false, and then never runs, when there is no thread.
  */
-enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle handle, bool read_only,
-	struct lf_device_medium *medium, struct lf_message *message);
-/* The medium's store. handles are the store's when it succeeds, else the caller's. */
-enum lf_control_status lf_device_open_store(struct lf_device *device,
-	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
-	struct lf_message *message);
-/* And its state file; of a medium without one, nothing. */
-void lf_device_close_store(struct lf_device *device, struct lf_device_medium *medium);
-/* Before its handle is closed. */
-void lf_device_leave_state(const struct lf_device *device);
-/*
- * What the image lies on, and whether the device may have it: not when that is its own unit, or depends on
- * it. Fills in the medium's below.
- */
-enum lf_control_status lf_device_check_below(struct lf_device *device, lf_handle handle,
-	struct lf_device_medium *medium, struct lf_message *message);
+/* Which file work.handles[0] is, and what it lies on: in work.medium, which has path and read_only. */
+bool lf_device_examine(struct lf_device *device, void (*then)(struct lf_device *device));
+/* The store of work.medium. OK: the handles are the store's. Without a handle, the drive is empty. */
+bool lf_device_open(struct lf_device *device, void (*then)(struct lf_device *device));
+/* The store of the device's medium. */
+bool lf_device_resize_store(
+	struct lf_device *device, uint64_t size_bytes, void (*then)(struct lf_device *device));
+/* The handles in work. */
+void lf_device_close_handles(struct lf_device *device, void (*then)(struct lf_device *device));
+/* And the state file; the medium has no store then. */
+void lf_device_close_store(
+	struct lf_device *device, struct lf_device_medium *medium, void (*then)(struct lf_device *device));
 /* Nothing is in, of the block size that the device is to have. */
 void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium);
 /*
  * What lower rooms say begins with the path, or with the end of a long one; whoever asked puts his own there.
  */
 void lf_device_drop_path(struct lf_message *message, const char *path);
+
+/* Whoever waits, if he does still; he does not any more. */
+struct lf_device_waiter *lf_device_take_waiter(struct lf_device_waiter **place);
+void lf_device_put_waiter(struct lf_device_waiter **place, struct lf_device_waiter *waiter);
 
 /* The last change has ended, and the device is leaving: the departure begins. */
 void lf_device_begin_removal(struct lf_device *device);

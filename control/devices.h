@@ -54,13 +54,56 @@ struct lf_devices *lf_devices_create(const struct lf_devices_options *options);
 /* Every device has gone. */
 void lf_devices_destroy(struct lf_devices *devices);
 
-/* handles are the table's from here on, also when it refuses; message is then "cause: remedy". */
+/* Somebody who waits for the end of what he began. His memory, until ended runs or it is forgotten. */
+struct lf_device_waiter {
+	/*
+	 * Once, on the table's loop, never from within the function that began it. is: the device as it is
+	 * now, or as it was when it is no more; of one that is refused, NULL.
+	 */
+	void (*ended)(struct lf_device_waiter *waiter, const struct lf_control_device *is,
+		enum lf_control_status status, const struct lf_message *message);
+	/* The table's own; zero when he begins. */
+	struct lf_device_waiter **place;
+	struct lf_link link;
+};
+
+/*
+ * A file that lies on a share, or on a disk that fails, can hold up whoever asks something of it, for as long
+ * as the host has patience. So whatever does is done on threads, and these functions only begin it: images
+ * are examined, opened, resized and closed while the loop serves others. What ends, ends when that has
+ * ended: who hears that a device is gone, or refused, finds its image closed.
+ *
+ * A device that is just arriving is in no list and is found by nobody, but its name, its serial number and
+ * its image are taken. One that leaves has them, and its number, until its image was closed.
+ *
+ * An image is opened for the one who waits: when he is forgotten before it is open it is closed again, and
+ * nothing has come of it. Whatever else was begun goes on.
+ */
+
+/*
+ * Not OK: nothing was begun, message is "cause: remedy", and the handles are the caller's still. Else they
+ * are the table's, and waiter, which may not be NULL, hears what came of it.
+ */
 enum lf_control_status lf_devices_connect(struct lf_devices *devices,
 	const struct lf_control_connect *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
-	struct lf_device **device, struct lf_message *message);
+	struct lf_device_waiter *waiter, struct lf_message *message);
+/* The same here and now, before the loop runs; the handles are the table's in any case. */
+enum lf_control_status lf_devices_connect_now(struct lf_devices *devices,
+	const struct lf_control_connect *request, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
+	struct lf_message *message);
+/*
+ * Closes what came with a request that is refused. OK: waiter, if any, hears status and message when that is
+ * done. Else it is that status: it was done here, as there was nothing to close, or no memory, or too much of
+ * the kind is on its way; or the table is stopped.
+ */
+enum lf_control_status lf_devices_refuse(struct lf_devices *devices,
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_waiter *waiter,
+	enum lf_control_status status, const struct lf_message *message);
 
 /* By name, number, path, address or URL, in this order; path may be empty. NULL: there is none. */
 struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, const char *path);
+/* Whether one of that name or path is just arriving. */
+bool lf_devices_expect(struct lf_devices *devices, const char *id, const char *path);
 /* The first whose number is above after; NULL past the last. */
 struct lf_device *lf_devices_next(struct lf_devices *devices, uint32_t after);
 /* The one behind it; NULL for the last. */
@@ -73,30 +116,19 @@ const struct lf_control_edge *lf_devices_edge(const struct lf_devices *devices);
 
 void lf_device_describe(struct lf_device *device, struct lf_control_device *record);
 
-/* Somebody who waits for the end of what he began. His memory, until ended runs or it is forgotten. */
-struct lf_device_waiter {
-	/*
-	 * Once, on the table's loop, never from within the function that began it. is: the device as it is
-	 * now, or as it was when it is no more.
-	 */
-	void (*ended)(struct lf_device_waiter *waiter, const struct lf_control_device *is,
-		enum lf_control_status status, const struct lf_message *message);
-	struct lf_device *device;
-	struct lf_link link;
-};
-
 /*
  * Takes the unit away: initiators lose it at once, what is in flight ends, what was written becomes stable,
  * the image is closed. Of a device that is leaving already, it only waits; one that is just being changed
  * leaves after that. waiter may be NULL.
  */
 void lf_device_disconnect(struct lf_device *device, struct lf_device_waiter *waiter);
-/* What was begun goes on; ended never runs. */
+/* ended never runs. No error of one who does not wait. */
 void lf_device_waiter_forget(struct lf_device_waiter *waiter);
 
 /*
  * Changes of the medium, one at a time for each device: they wait for the commands that run. Not OK: nothing
- * was begun, message says why. handle is the table's from here on, in any case.
+ * was begun, message says why, and handle is the caller's still; else it is the table's. An insert has a
+ * waiter.
  */
 enum lf_control_status lf_device_insert(struct lf_device *device, const struct lf_control_insert *request,
 	lf_handle handle, struct lf_device_waiter *waiter, struct lf_message *message);
@@ -109,6 +141,9 @@ enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_
 /* Takes every registration and reservation off the unit. */
 enum lf_control_status lf_device_clear_reservations(
 	struct lf_device *device, struct lf_device_waiter *waiter, struct lf_message *message);
+
+/* An insert that was begun has its image still to open: it may be taken back by forgetting the waiter. */
+bool lf_device_opens(const struct lf_device *device);
 
 /* For lf_lu_count and lf_lu_reservation; NULL: it is gone but for its store. */
 struct lf_lu *lf_device_lu(struct lf_device *device);

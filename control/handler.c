@@ -70,30 +70,52 @@ static void answer_device(struct lf_call *call, struct lf_device *device)
 	lf_call_answer(call, reply);
 }
 
+/* The answer comes when what came with the request is closed: it may be wanted for the next. */
+static void refuse_image(struct lf_call *call, const lf_handle handles[LF_CONTROL_HANDLES_MAX],
+	enum lf_control_status status, const struct lf_message *message)
+{
+	status = lf_devices_refuse(call->handler->options.devices, handles, &call->waiter, status, message);
+	if (status != LF_CONTROL_OK)
+		lf_call_fail(call, status, message);
+}
+
 static void connect_image(struct lf_call *call, const struct lf_control_connect *request,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	struct lf_message *message = &call->handler->message;
-	enum lf_control_status status;
-	struct lf_device *device;
+	enum lf_control_status status =
+		lf_devices_connect(call->handler->options.devices, request, handles, &call->waiter, message);
 
-	status = lf_devices_connect(call->handler->options.devices, request, handles, &device, message);
-	if (status != LF_CONTROL_OK) {
-		lf_call_fail(call, status, message);
-		return;
+	if (status != LF_CONTROL_OK)
+		refuse_image(call, handles, status, message);
+}
+
+/* NULL: status and message say why. */
+static struct lf_device *find(struct lf_call *call, const char *id, const char *path,
+	enum lf_control_status *status, struct lf_message *message)
+{
+	struct lf_devices *devices = call->handler->options.devices;
+	struct lf_device *device = lf_devices_find(devices, id, path);
+
+	if (!device && lf_devices_expect(devices, id, path)) {
+		lf_message_set(message,
+			"it is just being connected: wait for that, or end the command that does it");
+		*status = LF_CONTROL_BUSY;
+	} else if (!device) {
+		lf_message_set(message, "no such device: lungfish list shows those that are connected");
+		*status = LF_CONTROL_NOT_FOUND;
 	}
-	answer_device(call, device);
+	return device;
 }
 
 struct lf_device *lf_call_find(struct lf_call *call, const char *id, const char *path)
 {
-	struct lf_device *device = lf_devices_find(call->handler->options.devices, id, path);
 	struct lf_message *message = &call->handler->message;
+	enum lf_control_status status;
+	struct lf_device *device = find(call, id, path, &status, message);
 
-	if (!device) {
-		lf_message_set(message, "no such device: lungfish list shows those that are connected");
-		lf_call_fail(call, LF_CONTROL_NOT_FOUND, message);
-	}
+	if (!device)
+		lf_call_fail(call, status, message);
 	return device;
 }
 
@@ -110,18 +132,29 @@ static void ended(struct lf_device_waiter *waiter, const struct lf_control_devic
 		lf_call_fail(call, status, message);
 }
 
+static void wait_for(struct lf_call *call, struct lf_device *device, uint64_t timeout_ms);
+
 static void ends_late(struct lf_timer *timer)
 {
 	struct lf_call *call = lf_container(timer, struct lf_call, timer);
 	struct lf_control_device *record = &call->handler->record;
 	struct lf_message *message = &call->handler->message;
+	const char *then = call->command == LF_CONTROL_DISCONNECT ? "is offline, and goes" : "is done";
 
+	/* Opening an image takes as long as its host takes, here as for a connect. */
+	if (call->command == LF_CONTROL_INSERT && lf_device_opens(call->device)) {
+		wait_for(call, call->device, CHANGE_MS);
+		return;
+	}
 	lf_device_describe(call->device, record);
 	lf_device_waiter_forget(&call->waiter);
 	call->device = NULL;
-	lf_message_set(message, "%llu commands are still in flight: it %s when they have ended",
-		(unsigned long long)record->in_flight,
-		call->command == LF_CONTROL_DISCONNECT ? "is offline, and goes" : "is done");
+	if (record->in_flight > 0)
+		lf_message_set(message, "%llu commands are still in flight: it %s when they have ended",
+			(unsigned long long)record->in_flight, then);
+	else
+		lf_message_set(
+			message, "the host is still at work on its image: it %s when that has ended", then);
 	lf_call_fail(call, LF_CONTROL_TIMED_OUT, message);
 }
 
@@ -161,24 +194,24 @@ static void begun(struct lf_call *call, struct lf_device *device, uint64_t timeo
 static void insert(struct lf_call *call, const struct lf_control_insert *request,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
+	const lf_handle surplus[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, handles[1]};
+	const lf_handle image[LF_CONTROL_HANDLES_MAX] = {handles[0], LF_HANDLE_NONE};
 	struct lf_message *message = &call->handler->message;
+	enum lf_control_status status = LF_CONTROL_INVALID;
 	struct lf_device *device = NULL;
-	lf_handle image = handles[0]; /* they may lie in the call, which may be gone once it is answered */
 
-	if (handles[1] != LF_HANDLE_NONE)
-		lf_handle_close(handles[1]);
-	if (image == LF_HANDLE_NONE || lf_path_problem(request->image.bytes)) {
+	lf_handler_drop(call->handler, surplus);
+	if (handles[0] == LF_HANDLE_NONE || lf_path_problem(request->image.bytes))
 		lf_message_set(
 			message, "no descriptor of the image, or no path of it, came with the request");
-		lf_call_fail(call, LF_CONTROL_INVALID, message);
-	} else {
-		device = lf_call_find(call, request->id.bytes, request->path.bytes);
-	}
+	else
+		device = find(call, request->id.bytes, request->path.bytes, &status, message);
 	if (device)
-		begun(call, device, CHANGE_MS,
-			lf_device_insert(device, request, image, &call->waiter, message), message);
-	else if (image != LF_HANDLE_NONE)
-		lf_handle_close(image);
+		status = lf_device_insert(device, request, handles[0], &call->waiter, message);
+	if (status == LF_CONTROL_OK)
+		wait_for(call, device, CHANGE_MS);
+	else
+		refuse_image(call, image, status, message);
 }
 
 static void eject(struct lf_call *call, const struct lf_control_select *request)
@@ -353,10 +386,8 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 	/* Descriptors that nobody asked for are closed, whatever they came with. */
 	wanted = status_code == LF_CONTROL_OK && handles[0] != LF_HANDLE_NONE &&
 		 (call->command == LF_CONTROL_CONNECT || call->command == LF_CONTROL_INSERT);
-	for (uint32_t i = 0; !wanted && i < LF_CONTROL_HANDLES_MAX; i++) {
-		if (handles[i] != LF_HANDLE_NONE)
-			lf_handle_close(handles[i]);
-	}
+	if (!wanted)
+		lf_handler_drop(handler, handles);
 	if (status_code != LF_CONTROL_OK)
 		lf_call_fail(call, status_code, message);
 	else
@@ -368,9 +399,14 @@ void lf_handler_forget(struct lf_call *call)
 	if (call->inquiry)
 		lf_inquiry_forget(call->inquiry);
 	call->inquiry = NULL;
-	if (!call->device)
-		return;
 	lf_device_waiter_forget(&call->waiter);
 	lf_loop_timer_cancel(call->handler->options.loop, &call->timer);
 	call->device = NULL;
+}
+
+void lf_handler_drop(struct lf_handler *handler, const lf_handle handles[LF_CONTROL_HANDLES_MAX])
+{
+	static const struct lf_message unsaid;
+
+	(void)lf_devices_refuse(handler->options.devices, handles, NULL, LF_CONTROL_OK, &unsaid);
 }

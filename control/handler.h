@@ -46,7 +46,7 @@ struct lf_call {
 
 	/* The handler's own. */
 	struct lf_handler *handler;
-	struct lf_device *device; /* that it waits for */
+	struct lf_device *device; /* that it waits for, so long and no longer */
 	uint16_t command;
 	struct lf_device_waiter waiter;
 	struct lf_timer timer;
@@ -60,8 +60,14 @@ struct lf_call {
 void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const void *request,
 	size_t length_bytes, const lf_handle handles[LF_CONTROL_HANDLES_MAX]);
 
-/* Nobody waits for the answer any more: it never comes. What was begun goes on. */
+/*
+ * Nobody waits for the answer any more: it never comes. What was begun goes on, but for an image that is not
+ * open yet: nothing comes of that.
+ */
 void lf_handler_forget(struct lf_call *call);
+
+/* Closes what came with a request that nobody waits for, or that was none. */
+void lf_handler_drop(struct lf_handler *handler, const lf_handle handles[LF_CONTROL_HANDLES_MAX]);
 
 /*
  * An image could not be opened because it is in use: when a device of ours has it, message says which. file

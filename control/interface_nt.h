@@ -31,7 +31,8 @@
  *   STATUS_BAD_IMPERSONATION_LEVEL: he impersonates somebody at a lower level than impersonation;
  *   STATUS_INSUFFICIENT_RESOURCES: memory is short;
  *   STATUS_DEVICE_NOT_READY: the adapter goes; what was begun goes on;
- *   STATUS_CANCELLED: by the caller, or his end, at once; what was begun goes on.
+ *   STATUS_CANCELLED: by the caller, or his end, at once; what was begun goes on, but of an image that was
+ *   not open yet nothing comes.
  */
 #define LF_IOCTL_SERVICE     0x0004d038
 #define LF_IOCTL_REQUEST_MAX 16384 /* more than any request has */

@@ -6,8 +6,7 @@
  * A call is two things that end on their own: the IRP, which is completed once, by the answer, by its cancel
  * or by lf_ioctl_stop; and the work, which goes on when nobody waits for it any more. The call is freed after
  * both. But for the cancel routine whatever happens after lf_ioctl_serve happens on the loop. The cancel
- * routine completes the IRP where it is: the loop may just wait for a share that does not answer, and whoever
- * is killed meanwhile is to go at once.
+ * routine completes the IRP where it is: whoever is killed goes at once, whatever the loop has to do.
  *
  * The token of who asked is let go once the image is open. The session with a server of a UNC path lives on
  * with the file; one that breaks after he has logged off cannot be made anew, and reads and writes fail.
@@ -189,7 +188,7 @@ static void run(struct lf_post *note)
 		join(call);
 	if (!is_awaited(call)) {
 		/* Whoever asked has gone before anything was begun. */
-		close_handles(call);
+		lf_handler_drop(ioctl->options.handler, call->handles);
 		ended(call, &call->works);
 	} else if (call->refused != LF_CONTROL_OK) {
 		if (call->refused == LF_CONTROL_BUSY)
@@ -262,7 +261,11 @@ static void opened(struct call *call, bool by_starter)
 		lf_loop_post(ioctl->options.loop, &call->post);
 }
 
-/* A thread of its own: it may take as long as a redirector has patience, and nobody waits but who asked. */
+/*
+ * A thread of its own: it may take as long as a redirector has patience, and nobody waits but who asked. No
+ * errand (errand.h), as it begins in the thread of whoever asks, whose token it uses, and may outlive the
+ * loop.
+ */
 static void open_image(void *context)
 {
 	struct call *call = context;

@@ -24,7 +24,10 @@ struct lf_ioctl *lf_ioctl_open(const struct lf_ioctl_options *options);
  * and pends the IRP, which can be cancelled from then on.
  */
 void lf_ioctl_serve(struct lf_ioctl *ioctl, IRP *irp);
-/* Completes what pends with STATUS_DEVICE_NOT_READY, and refuses what comes. What was begun goes on. */
+/*
+ * Completes what pends with STATUS_DEVICE_NOT_READY, and refuses what comes. What was begun goes on, but of
+ * an image that is not open yet nothing comes.
+ */
 void lf_ioctl_stop(struct lf_ioctl *ioctl);
 /* After stop, when the loop does not run any more. */
 void lf_ioctl_close(struct lf_ioctl *ioctl);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* medium.c: an image that a device is to have: which file it is, its store, what the store says of it. */
+/* medium.c: an image that a device has, or is to have: who has its file already, and whether it stays. */
 #include "control/device.h"
 #include "control/path.h"
-#include "control/state.h"
 
 #define BLOCK_BYTES          512
 #define PHYSICAL_BLOCK_BYTES 4096
@@ -12,7 +11,7 @@ static bool is_same(
 {
 	const struct lf_system_file *that = &medium->file;
 
-	if (medium->path == path || !*medium->path)
+	if (!*medium->path)
 		return false;
 	if (!file->known || !that->known)
 		return lf_path_is_same(medium->path, path);
@@ -41,8 +40,12 @@ static bool other_has_file(struct lf_devices *devices, const struct lf_device *d
 		if (other == device || !has_file(other, file, path))
 			continue;
 		lf_message_set(message, "%s as %s: %s",
-			other->leaving ? "it is still leaving" : "already connected", other->id,
-			other->leaving     ? "wait until lungfish list does not show it"
+			other->arrival   ? "it is just being connected"
+			: other->leaving ? "it is still leaving"
+					 : "already connected",
+			other->id,
+			other->arrival     ? "try again when that has ended"
+			: other->leaving   ? "wait until lungfish list does not show it"
 			: other->removable ? "eject it there first"
 					   : "disconnect it first");
 		return true;
@@ -57,14 +60,9 @@ bool lf_devices_have_file(struct lf_devices *devices, const struct lf_system_fil
 }
 
 /* The same image twice would be two units with a cache each, and one of them stale. */
-enum lf_control_status lf_device_check_file(struct lf_device *device, lf_handle handle, bool read_only,
-	struct lf_device_medium *medium, struct lf_message *message)
+enum lf_control_status lf_device_check_file(
+	struct lf_device *device, const struct lf_device_medium *medium, struct lf_message *message)
 {
-	enum lf_control_status status = lf_system_identify(handle, read_only, &medium->file, message);
-
-	if (status != LF_CONTROL_OK)
-		return status;
-	medium->read_only = read_only;
 	return other_has_file(device->devices, device, &medium->file, medium->path, message) ? LF_CONTROL_BUSY
 											     : LF_CONTROL_OK;
 }
@@ -121,7 +119,7 @@ void lf_device_drop_path(struct lf_message *message, const char *path)
 	}
 }
 
-/* ---- The store, and whether what it lies on stays ---- */
+/* ---- Whether what its store lies on stays ---- */
 
 static void note_removal(struct lf_post *post)
 {
@@ -152,9 +150,12 @@ static void removed(void *context)
 	lf_loop_post(watch->devices->options.loop, &watch->post);
 }
 
-static void end_watch(struct lf_device_watch *watch)
+void lf_device_end_watch(struct lf_device_medium *medium)
 {
-	if (lf_atomic_load_u32(&watch->removed) == 0 || watch->noted) {
+	struct lf_device_watch *watch = medium->watch;
+
+	medium->watch = NULL;
+	if (!watch || lf_atomic_load_u32(&watch->removed) == 0 || watch->noted) {
 		lf_free(watch);
 		return;
 	}
@@ -163,71 +164,17 @@ static void end_watch(struct lf_device_watch *watch)
 	lf_devices_remain(watch->devices);
 }
 
-static void begin_watch(struct lf_device *device, struct lf_device_medium *medium)
+void lf_device_begin_watch(struct lf_device *device, struct lf_device_medium *medium)
 {
 	struct lf_device_watch *watch = medium->watch;
 
+	if (!watch)
+		return;
 	watch->devices = device->devices;
 	watch->device = device;
 	watch->store = medium->store;
 	watch->post.run = note_removal;
 	device->devices->options.watch(medium->store, removed, watch);
-}
-
-enum lf_control_status lf_device_open_store(struct lf_device *device,
-	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_medium *medium,
-	struct lf_message *message)
-{
-	const struct lf_devices_options *options = &device->devices->options;
-	struct lf_source source = {
-		.path = medium->path,
-		.handle = handles[0],
-		.state_handle = handles[1],
-		.block_size = device->block_size,
-		.physical_block_size = device->physical_block_size,
-		.block_count_max = device->type == LF_LU_CDROM ? LF_CDROM_BLOCKS_MAX : 0,
-		.read_only = medium->read_only,
-		.no_unmap = device->no_unmap,
-	};
-	enum lf_error error;
-
-	if (options->watch) {
-		medium->watch = lf_alloc(sizeof(*medium->watch));
-		if (!medium->watch) {
-			lf_message_set(message, "out of memory");
-			return LF_CONTROL_FAILED;
-		}
-	}
-	error = options->store_ops->open(&source, &medium->store, &medium->info, message);
-	lf_device_drop_path(message, medium->path);
-	medium->since_ns = lf_time_ns();
-	if (error != LF_OK) {
-		lf_free(medium->watch);
-		medium->watch = NULL;
-		return lf_control_status_of(error);
-	}
-	medium->read_only = medium->read_only || medium->info.read_only;
-	if (medium->watch)
-		begin_watch(device, medium);
-	return LF_CONTROL_OK;
-}
-
-void lf_device_leave_state(const struct lf_device *device)
-{
-	if (device->saves)
-		lf_control_state_leave(device->state_handle);
-}
-
-void lf_device_close_store(struct lf_device *device, struct lf_device_medium *medium)
-{
-	if (!medium->store)
-		return;
-	lf_device_leave_state(device);
-	device->devices->options.store_ops->close(medium->store);
-	if (medium->watch)
-		end_watch(medium->watch);
-	medium->store = NULL;
-	medium->watch = NULL;
 }
 
 void lf_device_set_empty(const struct lf_device *device, struct lf_device_medium *medium)

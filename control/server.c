@@ -132,10 +132,7 @@ static void client_read(struct client *client)
 		take_handles(&header, handles);
 	/* An empty message looks like the end, but it may have brought descriptors. */
 	if (got <= 0) {
-		for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
-			if (handles[i] != LF_HANDLE_NONE)
-				lf_handle_close(handles[i]);
-		}
+		lf_handler_drop(server->options.handler, handles);
 		client_close(client);
 		return;
 	}

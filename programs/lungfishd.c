@@ -250,7 +250,6 @@ static bool connect_image(struct daemon *daemon, const char *image, enum lf_lu_t
 	int state_fd = -1;
 	struct lf_control_source source;
 	struct lf_message message = {""};
-	struct lf_device *device;
 
 	if (lf_control_source_open(image, read_only, &source, &message) != LF_OK)
 		return fail(image, message.text);
@@ -264,7 +263,7 @@ static bool connect_image(struct daemon *daemon, const char *image, enum lf_lu_t
 	request.flags = read_only ? LF_CONTROL_READ_ONLY : 0;
 	request.block_size = disk ? daemon->options.block_size : 0;
 	lf_control_set_text(&request.path, source.path);
-	if (lf_devices_connect(daemon->devices, &request, handles, &device, &message) != LF_CONTROL_OK)
+	if (lf_devices_connect_now(daemon->devices, &request, handles, &message) != LF_CONTROL_OK)
 		return fail(image, message.text);
 	return true;
 }
@@ -373,7 +372,8 @@ static void iscsi_stopped(void *context)
 
 /*
  * A store that does not answer: nothing can be freed under it, but the process can go. When every command has
- * ended, only the last flush is left, of writes that nobody asked to be stable: the kernel goes on with it.
+ * ended, only the last flush is left, of writes that nobody asked to be stable, or a file that the host does
+ * not open or close: the kernel goes on with it.
  */
 static void give_up(struct lf_timer *timer)
 {

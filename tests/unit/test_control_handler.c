@@ -106,8 +106,8 @@ TEST(surplus_descriptors_are_closed)
 	request.header.command = LF_CONTROL_LIST;
 	ask(&one, &request, fd);
 	CHECK(one.answered);
-	CHECK(fcntl(fd, F_GETFD) < 0);
 	tear_down();
+	CHECK(fcntl(fd, F_GETFD) < 0);
 }
 
 TEST(numbers_and_luns_are_not_given_again_at_once)
@@ -636,6 +636,11 @@ TEST(an_eject_waits_for_what_is_in_flight_and_others_are_told_so)
 	tear_down();
 }
 
+static bool is_open(void)
+{
+	return !lf_device_opens(lf_devices_find(devices, "a", ""));
+}
+
 TEST(an_adapter_that_stops_in_the_middle_of_a_change_ends_it_first)
 {
 	struct lf_timer timer = {.fired = release_later};
@@ -644,6 +649,7 @@ TEST(an_adapter_that_stops_in_the_middle_of_a_change_ends_it_first)
 	CHECK_EQ(connect_image("/a.img", image("a", 1 << 20), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
 	hold_a_read();
 	insert(&two, "a", "/b.img", image("b", 512), 0);
+	run_until(is_open);
 	lf_handler_forget(&two.call);
 	lf_loop_timer_set(loop, &timer, lf_time_ns() + 20 * NS_IN_MS);
 	tear_down();

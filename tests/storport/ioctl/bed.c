@@ -53,12 +53,8 @@ void lf_handler_serve(struct lf_handler *handler, struct lf_call *call, const vo
 	struct lf_message message;
 	bool holds;
 
-	(void)handler;
 	lf_control_decode_request(request, length_bytes, &decoded, &message);
-	for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
-		if (handles[i] != LF_HANDLE_NONE)
-			lf_handle_close(handles[i]);
-	}
+	lf_handler_drop(handler, handles);
 	pthread_mutex_lock(&bed.mutex);
 	bed.brought += handles[0] != LF_HANDLE_NONE;
 	holds = bed.way == BED_HOLDS;
@@ -85,6 +81,15 @@ void lf_handler_forget(struct lf_call *call)
 	pthread_mutex_unlock(&bed.mutex);
 	if (!found)
 		lf_test_fail(__FILE__, __LINE__, "a call is forgotten that the handler does not have");
+}
+
+void lf_handler_drop(struct lf_handler *handler, const lf_handle handles[LF_CONTROL_HANDLES_MAX])
+{
+	(void)handler;
+	for (uint32_t i = 0; i < LF_CONTROL_HANDLES_MAX; i++) {
+		if (handles[i] != LF_HANDLE_NONE)
+			lf_handle_close(handles[i]);
+	}
 }
 
 void lf_handler_name_user(struct lf_handler *handler, const struct lf_system_file *file, const char *path,

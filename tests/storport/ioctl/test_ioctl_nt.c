@@ -513,7 +513,7 @@ static void stand_still(struct lf_post *post)
 	pthread_mutex_unlock(&bed.mutex);
 }
 
-/* The loop closes the image of a share that does not answer: whoever is killed meanwhile goes at once. */
+/* Whatever the loop has to do: whoever is killed meanwhile goes at once. */
 TEST(cancelled_request_ends_also_while_the_loop_stands_still)
 {
 	union lf_control_request request = bed_request(LF_CONTROL_DISCONNECT);
