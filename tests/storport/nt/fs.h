@@ -107,8 +107,8 @@ struct lf_fake_io {
 
 /* STATUS_PENDING: it will end. Else it has ended. The io is the engine's. */
 NTSTATUS lf_fake_io_submit(struct lf_fake_io *io);
-/* What the rules say of an open: STATUS_SUCCESS goes on. */
-NTSTATUS lf_fake_io_open(struct lf_fake_file *file);
+/* What the rules say of a call that is no request: STATUS_SUCCESS goes on. Of no file, nothing. */
+NTSTATUS lf_fake_io_call(struct lf_fake_file *file, enum lf_fake_op op);
 void lf_fake_io_reset(void);
 
 NTSTATUS lf_fake_irp_dispatch(DEVICE_OBJECT *device, IRP *irp);

@@ -292,7 +292,7 @@ void lf_fake_rules_clear(void)
 
 static bool matches(const struct lf_fake_rule *rule, const struct lf_fake_io *io)
 {
-	bool is_named = rule->ops & 1u << io->op || (!rule->ops && io->op != LF_FAKE_OPEN_FILE);
+	bool is_named = rule->ops & 1u << io->op || (!rule->ops && io->op < LF_FAKE_OPEN_FILE);
 	bool has_range = io->op == LF_FAKE_READ || io->op == LF_FAKE_WRITE;
 	uint64_t end = rule->length ? rule->offset + rule->length : UINT64_MAX;
 	if (!is_named || (rule->file && rule->file != io->open->file))
@@ -367,19 +367,21 @@ static void count(struct lf_fake_file *file, enum lf_fake_op op)
 	pthread_mutex_unlock(&file->mutex);
 }
 
-NTSTATUS lf_fake_io_open(struct lf_fake_file *file)
+NTSTATUS lf_fake_io_call(struct lf_fake_file *file, enum lf_fake_op op)
 {
 	struct lf_fake_rule rule;
 	struct lf_fake_open open = {.file = file};
-	struct lf_fake_io io = {.op = LF_FAKE_OPEN_FILE, .open = &open};
-	count(file, LF_FAKE_OPEN_FILE);
+	struct lf_fake_io io = {.op = op, .open = &open};
+	if (!file)
+		return STATUS_SUCCESS;
+	count(file, op);
 	pthread_mutex_lock(&mutex);
 	if (!choose(&io, &rule)) {
 		pthread_mutex_unlock(&mutex);
 		return STATUS_SUCCESS;
 	}
 	if (rule.what == LF_FAKE_PEND || rule.what == LF_FAKE_SHORT || rule.what == LF_FAKE_LONG)
-		lf_fake_broken("a rule that an open pends, is short, or long");
+		lf_fake_broken("a rule that a call pends, is short, or long");
 	return apply(&io, &rule);
 }
 

@@ -409,6 +409,7 @@ static NTSTATUS check_file(const struct opening *opening)
 static void closed(void *body)
 {
 	struct lf_fake_open *open = ((FILE_OBJECT *)body)->FsContext2;
+	(void)lf_fake_io_call(open->file, LF_FAKE_CLOSE);
 	pthread_mutex_lock(&mutex);
 	__atomic_store_n(&open->is_closed, true, __ATOMIC_RELEASE);
 	struct lf_fake_open **at = open->file ? &open->file->opens : NULL;
@@ -516,7 +517,7 @@ NTSTATUS ZwCreateFile(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *att
 		status = check_options(&opening);
 	struct lf_fake_file *known = NT_SUCCESS(status) ? lf_fake_file_find(opening.path) : NULL;
 	if (known)
-		status = lf_fake_io_open(known);
+		status = lf_fake_io_call(known, LF_FAKE_OPEN_FILE);
 	if (NT_SUCCESS(status)) {
 		pthread_mutex_lock(&mutex);
 		status = look_up(&opening);

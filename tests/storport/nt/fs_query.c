@@ -121,7 +121,9 @@ NTSTATUS ZwQueryInformationFile(
 	lf_fake_need_no_boxes("ZwQueryInformationFile");
 	FILE_OBJECT *object = lf_fake_handle_body(handle, LF_FAKE_FILE, NULL);
 	const struct lf_fake_open *open = lf_fake_open_of(object);
-	NTSTATUS result = __atomic_load_n(&open->volume->status, __ATOMIC_ACQUIRE);
+	NTSTATUS result = lf_fake_io_call(open->file, LF_FAKE_ASK);
+	if (NT_SUCCESS(result))
+		result = __atomic_load_n(&open->volume->status, __ATOMIC_ACQUIRE);
 	if (lf_fake_fails(LF_FAKE_QUERY))
 		result = STATUS_INSUFFICIENT_RESOURCES;
 	memset(&answer, 0, sizeof(answer));
@@ -146,7 +148,9 @@ NTSTATUS ZwSetInformationFile(
 	lf_fake_passive("ZwSetInformationFile");
 	lf_fake_need_no_boxes("ZwSetInformationFile");
 	struct lf_fake_open *open = lf_fake_open_of(lf_fake_handle_body(handle, LF_FAKE_FILE, &access));
-	NTSTATUS result = __atomic_load_n(&open->volume->status, __ATOMIC_ACQUIRE);
+	NTSTATUS result = lf_fake_io_call(open->file, LF_FAKE_GROW);
+	if (NT_SUCCESS(result))
+		result = __atomic_load_n(&open->volume->status, __ATOMIC_ACQUIRE);
 	if (class != FileEndOfFileInformation)
 		lf_fake_broken("ZwSetInformationFile of class %d", class);
 	if (lf_fake_fails(LF_FAKE_SET))
@@ -229,9 +233,11 @@ NTSTATUS ZwQueryVolumeInformationFile(
 	union answer answer;
 	lf_fake_passive("ZwQueryVolumeInformationFile");
 	lf_fake_need_no_boxes("ZwQueryVolumeInformationFile");
-	const struct lf_fake_volume *volume =
-		lf_fake_volume_of(lf_fake_handle_body(handle, LF_FAKE_FILE, NULL));
-	NTSTATUS result = __atomic_load_n(&volume->status, __ATOMIC_ACQUIRE);
+	FILE_OBJECT *object = lf_fake_handle_body(handle, LF_FAKE_FILE, NULL);
+	const struct lf_fake_volume *volume = lf_fake_volume_of(object);
+	NTSTATUS result = lf_fake_io_call(lf_fake_open_of(object)->file, LF_FAKE_ASK);
+	if (NT_SUCCESS(result))
+		result = __atomic_load_n(&volume->status, __ATOMIC_ACQUIRE);
 	if (lf_fake_fails(LF_FAKE_QUERY))
 		result = STATUS_INSUFFICIENT_RESOURCES;
 	memset(&answer, 0, sizeof(answer));

@@ -206,11 +206,15 @@ enum lf_fake_op {
 	LF_FAKE_READ,
 	LF_FAKE_WRITE,
 	LF_FAKE_FLUSH,
-	LF_FAKE_ZERO,      /* FSCTL_SET_ZERO_DATA */
-	LF_FAKE_TRIM,      /* FSCTL_FILE_LEVEL_TRIM */
-	LF_FAKE_RANGES,    /* FSCTL_QUERY_ALLOCATED_RANGES */
-	LF_FAKE_SPARSE,    /* FSCTL_SET_SPARSE */
-	LF_FAKE_OPEN_FILE, /* ZwCreateFile: STATUS, BLOCK or CALL, and only where a rule's ops name it */
+	LF_FAKE_ZERO,   /* FSCTL_SET_ZERO_DATA */
+	LF_FAKE_TRIM,   /* FSCTL_FILE_LEVEL_TRIM */
+	LF_FAKE_RANGES, /* FSCTL_QUERY_ALLOCATED_RANGES */
+	LF_FAKE_SPARSE, /* FSCTL_SET_SPARSE */
+	/* These are STATUS, BLOCK or CALL, and only where a rule's ops name them. */
+	LF_FAKE_OPEN_FILE, /* ZwCreateFile */
+	LF_FAKE_ASK,       /* ZwQueryInformationFile, ZwQueryVolumeInformationFile */
+	LF_FAKE_GROW,      /* ZwSetInformationFile */
+	LF_FAKE_CLOSE,     /* ZwClose, whatever its status */
 	LF_FAKE_OPS,
 };
 
