@@ -117,6 +117,8 @@ void lf_fake_header_set(DISPATCHER_HEADER *header, UCHAR type, LONG state);
 void lf_fake_header_signal(DISPATCHER_HEADER *header);
 void lf_fake_header_clear(DISPATCHER_HEADER *header);
 uint64_t lf_fake_host_ns(uint64_t ns); /* so long on the clock of the host */
+bool lf_fake_clock_stands(void);
+void lf_fake_timers_run(void); /* until none is due (time.c) */
 /* after_ns: of the kernel's clock. */
 void lf_fake_deadline(struct timespec *when, uint64_t after_ns);
 

@@ -194,18 +194,41 @@ static uint64_t host_100ns(void)
 	return (uint64_t)now.tv_sec * 10000000 + (uint64_t)now.tv_nsec / 100;
 }
 
-void lf_fake_clock_rate(uint32_t times)
+static void set_pace(uint64_t leap_100ns, uint32_t times)
 {
 	static struct pace paces[64];
 	static uint32_t next; /* by atomics */
 	struct pace *pace = &paces[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % 64];
-	*pace = (struct pace){host_100ns(), (uint64_t)KeQueryPerformanceCounter(NULL).QuadPart, times};
+	uint64_t now_100ns = (uint64_t)KeQueryPerformanceCounter(NULL).QuadPart;
+	*pace = (struct pace){host_100ns(), now_100ns + leap_100ns, times};
 	__atomic_store_n(&current_pace, pace, __ATOMIC_RELEASE);
+}
+
+static uint32_t clock_rate(void)
+{
+	return __atomic_load_n(&current_pace, __ATOMIC_ACQUIRE)->times;
+}
+
+void lf_fake_clock_rate(uint32_t times)
+{
+	set_pace(0, times);
+}
+
+void lf_fake_clock_leap(uint64_t length_ns)
+{
+	set_pace(length_ns / 100, clock_rate());
+	lf_fake_timers_run();
+}
+
+bool lf_fake_clock_stands(void)
+{
+	return clock_rate() == 0;
 }
 
 uint64_t lf_fake_host_ns(uint64_t ns)
 {
-	return ns / __atomic_load_n(&current_pace, __ATOMIC_ACQUIRE)->times;
+	uint32_t times = clock_rate();
+	return times ? ns / times : ns;
 }
 
 /* Ten million ticks in a second, as Windows 10 has it. */

@@ -221,6 +221,28 @@ TEST(the_clock_can_be_hurried)
 	CHECK(KeQueryPerformanceCounter(NULL).QuadPart >= before);
 }
 
+TEST(the_clock_can_stand_and_leap)
+{
+	const LONGLONG a_second = 10000000;
+	KDPC dpc;
+	KTIMER timer;
+	lf_fake_reset();
+	lf_fake_clock_rate(0);
+	LONGLONG before = KeQueryPerformanceCounter(NULL).QuadPart;
+	KeInitializeEvent(&event, NotificationEvent, FALSE);
+	KeInitializeTimer(&timer);
+	KeInitializeDpc(&dpc, dpc_sets, &event);
+	KeSetTimer(&timer, (LARGE_INTEGER){.QuadPart = -a_second}, &dpc);
+	lf_fake_clock_leap(999999900);
+	CHECK_EQ(KeQueryPerformanceCounter(NULL).QuadPart, before + a_second - 1);
+	CHECK_EQ(event.Header.SignalState, 0);
+	lf_fake_clock_leap(100);
+	CHECK_EQ(event.Header.SignalState, 1);
+	CHECK(!KeCancelTimer(&timer));
+	CHECK_EQ(KeQueryPerformanceCounter(NULL).QuadPart, before + a_second);
+	lf_fake_reset();
+}
+
 /* ---- MDLs ---- */
 
 struct partial {

@@ -53,6 +53,7 @@ static void fire(KTIMER *timer)
 	PKDEFERRED_ROUTINE routine = dpc ? dpc->DeferredRoutine : NULL;
 	PVOID context = dpc ? dpc->DeferredContext : NULL;
 	lf_fake_header_signal(&timer->Header);
+	pthread_cond_broadcast(&idle);
 	if (!routine)
 		return;
 	in_dpc = true;
@@ -73,9 +74,10 @@ static void *timer_main(void *argument)
 	while (!ends) {
 		KTIMER *timer = first_timer();
 		uint64_t now = now_100ns();
-		if (!timer) {
+		bool is_due = timer && timer->DueTime.QuadPart <= now;
+		if (!timer || (!is_due && lf_fake_clock_stands())) {
 			pthread_cond_wait(&changed, &mutex);
-		} else if (timer->DueTime.QuadPart > now) {
+		} else if (!is_due) {
 			struct timespec when;
 			lf_fake_deadline(&when, (timer->DueTime.QuadPart - now) * 100);
 			pthread_cond_timedwait(&changed, &mutex, &when);
@@ -138,6 +140,19 @@ VOID KeFlushQueuedDpcs(VOID)
 	pthread_mutex_lock(&mutex);
 	while (in_dpc)
 		pthread_cond_wait(&idle, &mutex);
+	pthread_mutex_unlock(&mutex);
+}
+
+void lf_fake_timers_run(void)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_cond_signal(&changed);
+	for (;;) {
+		KTIMER *timer = first_timer();
+		if (!in_dpc && (!timer || timer->DueTime.QuadPart > now_100ns()))
+			break;
+		pthread_cond_wait(&idle, &mutex);
+	}
 	pthread_mutex_unlock(&mutex);
 }
 
