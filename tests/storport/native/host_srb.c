@@ -9,6 +9,9 @@
 #define BESIDE      512 /* bytes in the MDL before the data, and after them */
 #define GUARD       0xee
 
+#define SCSI_BUSY          0x08
+#define SCSI_TASK_SET_FULL 0x28
+
 struct srbex {
 	struct host_srbex srb;
 	struct host_address_btl8 address;
@@ -282,6 +285,30 @@ static void check_sense(const struct host_frame *frame, struct host_request *req
 		memcpy(request->sense, frame->sense, said);
 }
 
+/*
+ * Whoever sends it again, or finds nobody, looks at no data; and a SCSI status that says something else would
+ * be believed by class drivers.
+ */
+static void check_failure(const struct host_request *request)
+{
+	switch (request->srb_status) {
+	case HOST_STATUS_SUCCESS:
+	case HOST_STATUS_DATA_OVERRUN:
+	case HOST_STATUS_ERROR:
+		return;
+	case HOST_STATUS_BUSY:
+		if (request->scsi_status == SCSI_BUSY || request->scsi_status == SCSI_TASK_SET_FULL)
+			break;
+		/* fall through */
+	default:
+		if (request->scsi_status != 0)
+			lf_fake_broken("SRB status %02x with SCSI status %02x", request->srb_status,
+				request->scsi_status);
+	}
+	if (request->moved != 0)
+		lf_fake_broken("SRB status %02x with %u bytes moved", request->srb_status, request->moved);
+}
+
 static void read_results(struct host_frame *frame, struct host_request *request)
 {
 	UCHAR status, said = 0;
@@ -313,6 +340,8 @@ static void read_results(struct host_frame *frame, struct host_request *request)
 		lf_fake_broken("a miniport does not freeze queues");
 	if (request->moved > request->length)
 		lf_fake_broken("%u bytes moved of %u", request->moved, request->length);
+	if (request->function != HOST_SRB_PNP && request->function != HOST_SRB_POWER)
+		check_failure(request);
 	check_sense(frame, request, said);
 }
 
@@ -394,6 +423,16 @@ void host_wait(struct host *host, struct host_request *request)
 	host_unlock(host);
 }
 
+bool host_has_ended(struct host *host, struct host_request *request)
+{
+	bool ended;
+
+	host_lock(host);
+	ended = request->ended;
+	host_unlock(host);
+	return ended;
+}
+
 void host_run(struct host *host, struct host_request *request)
 {
 	host_submit(host, request);
@@ -435,12 +474,13 @@ ULONG host_system_address(struct host *host, void *srb, void **address)
 {
 	struct host_frame *frame = frame_of(host, srb, "GetSystemAddress");
 
+	*address = (void *)(uintptr_t)HOST_POISON; /* nobody's, unless it succeeds */
 	if (frame->address == NULL)
 		return HOST_STOR_INVALID_PARAMETER;
-	if (frame->is_read_write)
-		lf_fake_broken("READ and WRITE are not mapped: CDB %02x", frame->request->cdb[0]);
 	if (fails_to_map())
 		return HOST_STOR_INSUFFICIENT_RESOURCES;
+	if (frame->is_read_write)
+		lf_fake_broken("READ and WRITE are not mapped: CDB %02x", frame->request->cdb[0]);
 	*address = frame->address;
 	return HOST_STOR_SUCCESS;
 }
