@@ -101,6 +101,7 @@ struct host_request {
 void host_submit(struct host *host, struct host_request *request);
 /* Until it has ended. PASSIVE_LEVEL. */
 void host_wait(struct host *host, struct host_request *request);
+bool host_has_ended(struct host *host, struct host_request *request);
 void host_run(struct host *host, struct host_request *request);
 /* Until nothing is outstanding. */
 void host_drain(struct host *host);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_resets.c: resets, and images that do not answer: nothing ends early, nothing twice, nobody else waits.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,12 @@
 
 #include <ntddstor.h> /* needs the types of ntifs.h */
 
-#define CLOCK_RATE 10 /* ten seconds of the driver's clock are one of ours */
-#define READS      12
+#define READS 12
+#define MS    1000000ull /* of the driver's clock, which stands but for our leaps */
+
+/* A reset fails after ten seconds, or at the first look at the clock after that: there is one each second. */
+#define NOT_YET_MS 9900
+#define BY_THEN_MS 11000
 
 static const UCHAR escalation[] = {HOST_SRB_RESET_LOGICAL_UNIT, HOST_SRB_RESET_DEVICE, HOST_SRB_RESET_BUS};
 
@@ -35,16 +40,30 @@ static void begin(struct reads *reads, const struct stage_unit *unit)
 	}
 }
 
-static uint64_t now_100ns(void)
-{
-	return (uint64_t)KeQueryPerformanceCounter(NULL).QuadPart;
-}
-
-static uint32_t reset(const struct stage_unit *unit, UCHAR function)
+static struct host_request reset_request(const struct stage_unit *unit, UCHAR function)
 {
 	struct host_request request = stage_request(unit);
 
 	request.function = function;
+	return request;
+}
+
+/* Waits for the store, which is held up: it fails when its time has come, and not before. */
+static bool fails_in_time(struct host_request *request)
+{
+	bool early;
+
+	host_submit(stage, request);
+	lf_fake_clock_leap(NOT_YET_MS * MS);
+	early = host_has_ended(stage, request);
+	lf_fake_clock_leap((BY_THEN_MS - NOT_YET_MS) * MS);
+	return !early && host_has_ended(stage, request) && request->srb_status == HOST_STATUS_TIMEOUT;
+}
+
+static uint32_t reset(const struct stage_unit *unit, UCHAR function)
+{
+	struct host_request request = reset_request(unit, function);
+
 	host_run(stage, &request);
 	return request.srb_status;
 }
@@ -111,16 +130,17 @@ TEST(resets_of_nobody)
 	stage_close();
 }
 
-/* I/O that can be cancelled is, and ends with BUS_RESET before the reset does. */
+/* I/O that can be cancelled is, and ends with BUS_RESET before the reset does. Not at the first address. */
 TEST(a_reset_ends_what_can_be_cancelled)
 {
+	const struct stage_options options = {.target = 2, .lun_and_one = 4};
 	struct reads *reads = calloc(1, sizeof(*reads));
 	struct stage_unit unit;
 
 	CHECK(reads != NULL);
 	for (uint32_t i = 0; i < lf_count_of(escalation); i++) {
 		stage_open();
-		stage_up(&unit, NULL);
+		stage_up(&unit, &options);
 		hold(&unit, 1 << LF_FAKE_READ, LF_FAKE_PEND);
 		begin(reads, &unit);
 		stage_wait_held(2);
@@ -168,22 +188,20 @@ TEST(a_store_outlives_three_resets)
 {
 	struct reads *reads = calloc(1, sizeof(*reads));
 	struct stage_unit unit, other;
-	uint64_t shortest = UINT64_MAX, before, passed;
 	uint32_t held;
 
 	CHECK(reads != NULL);
 	stage_open();
-	lf_fake_clock_rate(CLOCK_RATE);
+	lf_fake_clock_rate(0);
 	stage_up(&unit, NULL);
 	stage_up(&other, &(struct stage_options){.path = "C:\\other.img"});
 	hold(&unit, 1 << LF_FAKE_READ, LF_FAKE_BLOCK);
 	begin(reads, &unit);
 	stage_wait_held(1);
 	for (uint32_t i = 0; i < lf_count_of(escalation); i++) {
-		before = now_100ns();
-		CHECK_EQ(reset(&unit, escalation[i]), HOST_STATUS_TIMEOUT);
-		passed = now_100ns() - before;
-		shortest = lf_min(shortest, passed);
+		struct host_request request = reset_request(&unit, escalation[i]);
+
+		CHECK(fails_in_time(&request));
 		host_reset_bus(stage);
 		/* Only what had not reached the file system may have ended. */
 		held = lf_fake_held();
@@ -191,8 +209,6 @@ TEST(a_store_outlives_three_resets)
 		CHECK(works(&other));
 		CHECK_EQ(stage_count(), 2);
 	}
-	/* Ten seconds, the timer's tick, and what a busy machine adds to the best of three. */
-	CHECK(shortest < 200000000);
 	lf_fake_rules_clear();
 	lf_fake_release();
 	for (uint32_t i = 0; i < READS; i++) {
@@ -202,6 +218,228 @@ TEST(a_store_outlives_three_resets)
 	CHECK(works(&unit));
 	stage_close();
 	free(reads);
+}
+
+/* ---- Resets that meet ---- */
+
+/* A read that the file system holds up until the gate opens; resets cannot hurry it. */
+struct gate {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool reached, open;
+};
+
+static NTSTATUS pass_gate(void *context, enum lf_fake_op op, uint64_t offset, uint64_t length)
+{
+	struct gate *gate = context;
+
+	(void)op;
+	(void)offset;
+	(void)length;
+	pthread_mutex_lock(&gate->mutex);
+	gate->reached = true;
+	pthread_cond_broadcast(&gate->changed);
+	while (!gate->open)
+		pthread_cond_wait(&gate->changed, &gate->mutex);
+	pthread_mutex_unlock(&gate->mutex);
+	return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+static void open_gate(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->mutex);
+	gate->open = true;
+	pthread_cond_broadcast(&gate->changed);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static void wait_at_gate(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->mutex);
+	while (!gate->reached)
+		pthread_cond_wait(&gate->changed, &gate->mutex);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static void gate_make(struct gate *gate)
+{
+	*gate = (struct gate){.reached = false};
+	pthread_mutex_init(&gate->mutex, NULL);
+	pthread_cond_init(&gate->changed, NULL);
+}
+
+/* Reads of three blocks: the first and the second wait at a gate of their own, the third can be cancelled. */
+static void hold_each(const struct stage_unit *unit, struct gate gates[2])
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		if (i < 2)
+			gate_make(&gates[i]);
+		lf_fake_rule_add(&(struct lf_fake_rule){.file = unit->file,
+			.ops = 1 << LF_FAKE_READ,
+			.offset = i * STAGE_BLOCK,
+			.length = STAGE_BLOCK,
+			.what = i < 2 ? LF_FAKE_CALL : LF_FAKE_PEND,
+			.call = pass_gate,
+			.context = i < 2 ? &gates[i] : NULL});
+	}
+}
+
+static void begin_one(struct reads *reads, uint32_t i, const struct stage_unit *unit)
+{
+	reads->requests[i] = stage_request(unit);
+	stage_cdb_rw(&reads->requests[i], false, i, 1);
+	reads->requests[i].data = reads->blocks[i];
+	reads->requests[i].length = STAGE_BLOCK;
+	host_submit(stage, &reads->requests[i]);
+}
+
+/*
+ * What was begun since the first one began is not the first one's. It is the second's, which begins when the
+ * first has ended, and ends when all that has come back.
+ */
+static void ask_for_it_again(UCHAR function)
+{
+	static const uint8_t ready[6];
+	struct gate gates[2];
+	struct reads *reads = calloc(1, sizeof(*reads));
+	struct host_request first, second;
+	struct stage_unit unit;
+
+	CHECK(reads != NULL);
+	stage_open();
+	lf_fake_clock_rate(0);
+	stage_up(&unit, &(struct stage_options){.target = 1, .lun_and_one = 3});
+	hold_each(&unit, gates);
+	begin_one(reads, 0, &unit);
+	wait_at_gate(&gates[0]);
+	first = reset_request(&unit, function);
+	host_submit(stage, &first);
+	CHECK_EQ(stage_command(&unit, ready, sizeof(ready), 0, NULL, 0) >> 16, 6); /* it was reset */
+	begin_one(reads, 1, &unit); /* these two wait in the core while the first one runs */
+	begin_one(reads, 2, &unit);
+	second = reset_request(&unit, function);
+	host_submit(stage, &second);
+	lf_fake_clock_leap(3000 * MS); /* the timer looks, and begins nothing twice */
+	CHECK_EQ(host_outstanding(stage), 5);
+	open_gate(&gates[0]);
+	host_wait(stage, &reads->requests[0]);
+	host_wait(stage, &first);
+	CHECK_EQ(first.srb_status, HOST_STATUS_SUCCESS);
+	wait_at_gate(&gates[1]);
+	stage_wait_held(1);
+	CHECK_EQ(host_outstanding(stage), 3);
+	lf_fake_clock_leap(MS); /* by its timer the second begins */
+	host_wait(stage, &reads->requests[2]);
+	CHECK_EQ(reads->requests[2].srb_status, HOST_STATUS_BUS_RESET);
+	CHECK_EQ(host_outstanding(stage), 2);
+	open_gate(&gates[1]);
+	host_wait(stage, &reads->requests[1]);
+	host_wait(stage, &second);
+	CHECK_EQ(second.srb_status, HOST_STATUS_SUCCESS);
+	lf_fake_rules_clear();
+	CHECK(works(&unit));
+	stage_close();
+	free(reads);
+}
+
+TEST(a_reset_of_a_unit_that_comes_while_one_runs_is_another_one)
+{
+	ask_for_it_again(HOST_SRB_RESET_LOGICAL_UNIT);
+}
+
+TEST(a_reset_of_a_target_that_comes_while_one_runs_is_another_one)
+{
+	ask_for_it_again(HOST_SRB_RESET_DEVICE);
+}
+
+TEST(a_reset_of_the_bus_that_comes_while_one_runs_is_another_one)
+{
+	ask_for_it_again(HOST_SRB_RESET_BUS);
+}
+
+/* More units of one target, and the same unit of more targets: each reset is of its own. */
+TEST(a_reset_that_waits_holds_up_no_reset_of_another_unit)
+{
+	static const struct stage_options others[] = {{.path = "C:\\1.img", .lun_and_one = 2},
+		{.path = "C:\\2.img", .target = 1, .lun_and_one = 1}};
+	struct stage_unit units[lf_count_of(others)], unit;
+	struct reads *reads = open_with_held_reads(&unit);
+	struct host_request request;
+
+	CHECK(reads != NULL);
+	request = reset_request(&unit, HOST_SRB_RESET_LOGICAL_UNIT);
+	host_submit(stage, &request);
+	for (uint32_t i = 0; i < lf_count_of(others); i++) {
+		stage_up(&units[i], &others[i]);
+		CHECK_EQ(reset(&units[i], HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_SUCCESS);
+		CHECK(works(&units[i]));
+	}
+	lf_fake_rules_clear();
+	lf_fake_release();
+	host_wait(stage, &request);
+	CHECK_EQ(request.srb_status, HOST_STATUS_SUCCESS);
+	host_drain(stage);
+	stage_close();
+	free(reads);
+}
+
+/* Others that come and go in short order do not put off the look at the clock. */
+TEST(resets_of_others_do_not_keep_one_from_failing_in_time)
+{
+	struct stage_unit unit, other;
+	struct reads *reads = open_with_held_reads(&unit);
+	struct host_request request;
+
+	CHECK(reads != NULL);
+	lf_fake_clock_rate(0);
+	stage_up(&other, &(struct stage_options){.path = "C:\\other.img"});
+	request = reset_request(&unit, HOST_SRB_RESET_LOGICAL_UNIT);
+	host_submit(stage, &request);
+	for (uint32_t passed_ms = 0; passed_ms < BY_THEN_MS; passed_ms += 500) {
+		CHECK_EQ(reset(&other, HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_SUCCESS);
+		lf_fake_clock_leap(500 * MS);
+	}
+	CHECK(host_has_ended(stage, &request));
+	CHECK_EQ(request.srb_status, HOST_STATUS_TIMEOUT);
+	lf_fake_rules_clear();
+	lf_fake_release();
+	host_drain(stage);
+	stage_close();
+	free(reads);
+}
+
+#define UNITS_AT_A_TIME 16
+
+/* Of more units than that at a time a reset fails at once: the target's comes next. */
+TEST(resets_of_too_many_units_at_a_time_fail)
+{
+	struct host_request resets[UNITS_AT_A_TIME], reads[UNITS_AT_A_TIME], read;
+	uint8_t blocks[UNITS_AT_A_TIME + 1][STAGE_BLOCK];
+	struct stage_unit units[UNITS_AT_A_TIME + 1];
+
+	stage_open();
+	for (uint32_t i = 0; i <= UNITS_AT_A_TIME; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "C:\\%u.img", i);
+		stage_up(&units[i], &(struct stage_options){.path = path});
+		stage_hold_read(&units[i], i == UNITS_AT_A_TIME ? &read : &reads[i], blocks[i]);
+		stage_wait_held(i + 1);
+		lf_fake_rules_clear();
+	}
+	for (uint32_t i = 0; i < UNITS_AT_A_TIME; i++) {
+		resets[i] = reset_request(&units[i], HOST_SRB_RESET_LOGICAL_UNIT);
+		host_submit(stage, &resets[i]);
+	}
+	CHECK_EQ(reset(&units[UNITS_AT_A_TIME], HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_ERROR);
+	lf_fake_release();
+	for (uint32_t i = 0; i < UNITS_AT_A_TIME; i++) {
+		host_wait(stage, &resets[i]);
+		CHECK_EQ(resets[i].srb_status, HOST_STATUS_SUCCESS);
+	}
+	host_drain(stage);
+	CHECK_EQ(reset(&units[UNITS_AT_A_TIME], HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_SUCCESS);
+	stage_close();
 }
 
 TEST(a_dead_image_is_disconnected_by_force)
@@ -353,12 +591,13 @@ TEST(a_nested_image_fails_in_time_and_holds_up_nobody)
 {
 	struct reads *of_a = calloc(1, sizeof(*of_a)), *of_b = calloc(1, sizeof(*of_b));
 	struct stage_unit a, b, c, late;
+	struct host_request request;
 
 	CHECK(of_a != NULL && of_b != NULL);
 	lf_fake_reset();
 	lf_fake_volume_add(&(struct lf_fake_volume_options){.name = "D:"});
 	stage_start();
-	lf_fake_clock_rate(CLOCK_RATE);
+	lf_fake_clock_rate(0);
 	stage_up(&a, &(struct stage_options){.path = "C:\\a.img"});
 	stage_up(&b, &(struct stage_options){.path = "D:\\b.img"});
 	stage_up(&c, &(struct stage_options){.path = "C:\\c.img"});
@@ -373,7 +612,8 @@ TEST(a_nested_image_fails_in_time_and_holds_up_nobody)
 	stage_wait_held(2);
 	begin(of_b, &b);
 	CHECK(works(&c));
-	CHECK_EQ(reset(&b, HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_TIMEOUT);
+	request = reset_request(&b, HOST_SRB_RESET_LOGICAL_UNIT);
+	CHECK(fails_in_time(&request));
 	CHECK_EQ(reset(&c, HOST_SRB_RESET_LOGICAL_UNIT), HOST_STATUS_SUCCESS);
 	CHECK(works(&c));
 	stage_up(&late, &(struct stage_options){.path = "C:\\late.img"});
