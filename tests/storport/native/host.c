@@ -36,6 +36,18 @@ struct host *host_of(void *extension)
 	return host;
 }
 
+bool host_is_there(const struct host *host)
+{
+	struct host *at;
+
+	pthread_mutex_lock(&hosts_lock);
+	at = hosts;
+	while (at != NULL && at != host)
+		at = at->next;
+	pthread_mutex_unlock(&hosts_lock);
+	return at != NULL;
+}
+
 void host_sleep_locked(struct host *host, const char *waiting_for)
 {
 	struct timespec until;
@@ -240,13 +252,13 @@ static void forget(struct host *host)
 {
 	struct host **at = &hosts;
 
+	memset(host->extension, HOST_POISON, host->config.DeviceExtensionSize);
+	free(host->extension);
 	pthread_mutex_lock(&hosts_lock);
 	while (*at != host)
 		at = &(*at)->next;
 	*at = host->next;
 	pthread_mutex_unlock(&hosts_lock);
-	memset(host->extension, HOST_POISON, host->config.DeviceExtensionSize);
-	free(host->extension);
 	free(host->pdo);
 	free(host->fdo);
 	pthread_cond_destroy(&host->changed);
@@ -275,6 +287,19 @@ static struct host *host_new(void)
 	hosts = host;
 	pthread_mutex_unlock(&hosts_lock);
 	return host;
+}
+
+static bool refuses_passive;
+
+void host_grant_passive(bool grants)
+{
+	refuses_passive = !grants;
+}
+
+void host_ask_passive(struct host *host, host_hw_passive_initialize *routine, LONG *granted)
+{
+	host->passive = refuses_passive ? NULL : routine;
+	*granted = !refuses_passive;
 }
 
 /* HwInitialize is documented at DIRQL: nothing that needs less may be called. */

@@ -26,6 +26,8 @@ struct host;
 
 /* AddDevice, HwFindAdapter, HwInitialize, the first scan. NULL: it did not start; *result says how. */
 struct host *host_start(ULONG *result);
+/* Whether the next adapters grant a passive initialization, as they do until somebody says otherwise. */
+void host_grant_passive(bool grants);
 /* The device is removed: its units go, then HwCompleteServiceIrp and HwFreeAdapterResources. */
 void host_stop(struct host *host);
 /* It has vanished: what is outstanding runs out, nothing new is sent; host_stop comes next. */
@@ -73,9 +75,10 @@ struct host_request {
 	UCHAR path, target, lun;
 	enum host_form form;
 	UCHAR cdb[32], cdb_length;
-	ULONG flags;     /* enum host_srb_flags */
-	UCHAR attribute; /* enum host_queue_action; 0: none */
-	void *data;      /* copied into the SRB's memory and back, when buffer is NULL */
+	USHORT cdb_var_length; /* not 0: the extended SRB has a CDB of that length, which begins so; to 260 */
+	ULONG flags;           /* enum host_srb_flags */
+	UCHAR attribute;       /* enum host_queue_action; 0: none */
+	void *data;            /* copied into the SRB's memory and back, when buffer is NULL */
 	ULONG length;
 	struct lf_fake_buffer *buffer; /* else this: from its first byte */
 	UCHAR sense_room;              /* 0: 252; 1: no buffer at all */
@@ -94,7 +97,7 @@ struct host_request {
 	UCHAR sense_length;
 
 	/* The host's own. */
-	bool ended;
+	bool ended, lingers;
 };
 
 /* Any IRQL up to DISPATCH_LEVEL, any thread. */
@@ -103,6 +106,11 @@ void host_submit(struct host *host, struct host_request *request);
 void host_wait(struct host *host, struct host_request *request);
 bool host_has_ended(struct host *host, struct host_request *request);
 void host_run(struct host *host, struct host_request *request);
+/*
+ * Whoever completes the request stays in Storport until the adapter's memory is gone, or for a while when
+ * HwFreeAdapterResources waits for him, as it has to. Before host_submit.
+ */
+void host_linger(struct host_request *request);
 /* Until nothing is outstanding. */
 void host_drain(struct host *host);
 uint32_t host_outstanding(struct host *host);

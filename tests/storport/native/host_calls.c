@@ -25,8 +25,7 @@ void StorPortNotification(enum host_notification type, void *extension, ...)
 		host_bus_changed(host, va_arg(values, ULONG));
 		break;
 	case HOST_NOTIFY_ENABLE_PASSIVE_INITIALIZATION:
-		host->passive = va_arg(values, host_hw_passive_initialize *);
-		*va_arg(values, LONG *) = TRUE;
+		host_ask_passive(host, va_arg(values, host_hw_passive_initialize *), va_arg(values, LONG *));
 		break;
 	default:
 		lf_fake_broken("StorPortNotification(%x) is nothing for a virtual adapter", type);

@@ -67,6 +67,9 @@ extern struct host_registration host_registered;
 /* The adapter of a device extension; a fault when there is none. */
 struct host *host_of(void *extension);
 
+/* Whether that is the host of an adapter still; it may be gone. */
+bool host_is_there(const struct host *host);
+
 static inline void host_lock(struct host *host)
 {
 	pthread_mutex_lock(&host->lock);
@@ -82,6 +85,7 @@ void host_sleep_locked(struct host *host, const char *waiting_for);
 
 /* What the driver called. */
 void host_completed(struct host *host, void *srb);
+void host_ask_passive(struct host *host, host_hw_passive_initialize *routine, LONG *granted);
 ULONG host_system_address(struct host *host, void *srb, void **address);
 ULONG host_original_mdl(struct host *host, void *srb, MDL **mdl);
 void host_bus_changed(struct host *host, ULONG path);

@@ -2,10 +2,12 @@
 /* host_srb.c: SRBs of both forms: made with garbage where Storport leaves it, completed exactly once. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/storport/native/host_parts.h"
 
 #define SENSE_USUAL 252
+#define CDB_VAR_MAX 260 /* as SPC has it */
 #define BESIDE      512 /* bytes in the MDL before the data, and after them */
 #define GUARD       0xee
 
@@ -19,6 +21,8 @@ struct srbex {
 	union {
 		struct host_srbex_cdb16 cdb16;
 		struct host_srbex_cdb32 cdb32;
+		struct host_srbex_cdb_var var;
+		UCHAR bytes[sizeof(struct host_srbex_cdb_var) + CDB_VAR_MAX];
 		struct host_srbex_power power;
 		struct host_srbex_pnp pnp;
 	} data;
@@ -156,10 +160,25 @@ static ULONG fill_scsi(struct srbex *all, const struct host_frame *frame, const 
 	return (ULONG)offsetof(struct host_srbex_cdb16, Cdb) + room;
 }
 
+static ULONG fill_var(struct srbex *all, const struct host_frame *frame, const struct host_request *request)
+{
+	const ULONG head = (ULONG)offsetof(struct host_srbex_cdb_var, Cdb);
+	struct host_srbex_cdb_var *data = &all->data.var;
+
+	data->Type = HOST_SRBEX_CDB_VAR;
+	data->Length = head - 8 + request->cdb_var_length;
+	data->CdbLength = request->cdb_var_length;
+	data->SenseInfoBuffer = frame->sense;
+	data->SenseInfoBufferLength = frame->sense == NULL ? 0 : sense_room(request);
+	memcpy(all->data.bytes + head, request->cdb, sizeof(request->cdb));
+	return head + request->cdb_var_length;
+}
+
 static ULONG fill_data(struct srbex *all, const struct host_frame *frame, const struct host_request *request)
 {
 	if (request->function == HOST_SRB_EXECUTE_SCSI)
-		return fill_scsi(all, frame, request);
+		return request->cdb_var_length == 0 ? fill_scsi(all, frame, request)
+						    : fill_var(all, frame, request);
 	if (request->function == HOST_SRB_PNP) {
 		all->data.pnp = (struct host_srbex_pnp){.Type = HOST_SRBEX_PNP,
 			.Length = sizeof(struct host_srbex_pnp) - 8,
@@ -378,12 +397,27 @@ static void frame_free(struct host_frame *frame)
 	free(frame);
 }
 
+#define LINGER_MS 300
+
+void host_linger(struct host_request *request)
+{
+	request->lingers = true;
+}
+
+/* The host may be gone when this returns. */
+static void linger(struct host *host)
+{
+	for (int i = 0; i < LINGER_MS && host_is_there(host); i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 void host_completed(struct host *host, void *srb)
 {
 	struct host_frame **at, *frame;
 	struct host_request *request;
 	struct host_place *place;
 	void (*done)(struct host_request * request);
+	bool lingers;
 	KIRQL old;
 
 	host_lock(host);
@@ -395,6 +429,7 @@ void host_completed(struct host *host, void *srb)
 	if (frame == NULL)
 		lf_fake_broken("an SRB was completed that is not outstanding");
 	request = frame->request;
+	lingers = request->lingers;
 	read_results(frame, request);
 	take_buffer(frame, request);
 	frame_free(frame);
@@ -413,6 +448,8 @@ void host_completed(struct host *host, void *srb)
 		request->ended = true;
 	pthread_cond_broadcast(&host->changed);
 	host_unlock(host);
+	if (lingers)
+		linger(host);
 }
 
 void host_wait(struct host *host, struct host_request *request)

@@ -110,6 +110,34 @@ TEST(who_was_never_seen_goes_without_a_farewell)
 	stage_close();
 }
 
+/* Whoever comes next, with an image of his own, wants the address that one has left. */
+static enum lf_control_status connect_in_its_place(const struct stage_unit *gone)
+{
+	struct stage_options options = {.target = gone->target, .lun_and_one = gone->lun + 1u};
+	struct stage_unit again;
+	char path[40];
+
+	snprintf(path, sizeof(path), "C:\\at%u-%u.img", gone->target, gone->lun);
+	options.path = path;
+	return stage_connect(&again, &options);
+}
+
+static bool is_taken(const struct stage_unit *gone)
+{
+	return connect_in_its_place(gone) == LF_CONTROL_BUSY;
+}
+
+/* He gets it; false: it is still taken after a while. */
+static bool is_free(const struct stage_unit *gone)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (connect_in_its_place(gone) == LF_CONTROL_OK)
+			return true;
+		stage_pause();
+	}
+	return false;
+}
+
 /* Storport has asked who is there, and it was gone before there was a device of it. */
 TEST(who_was_only_asked_for_its_name_goes_too)
 {
@@ -124,9 +152,278 @@ TEST(who_was_only_asked_for_its_name_goes_too)
 	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
 	host_hold_scans(stage, false);
 	host_settle(stage);
-	for (int i = 0; i < 2000 && stage_count() > 0; i++)
-		stage_pause();
-	CHECK_EQ(stage_count(), 0);
+	CHECK(is_free(&unit));
+	stage_close();
+}
+
+/* ---- Each way to learn that somebody has gone: the scans stand still, so it is the only one ---- */
+
+static void up_unseen(struct stage_unit *unit, const char *path, uint32_t target, uint32_t lun)
+{
+	const struct stage_options options = {.path = path, .target = target, .lun_and_one = lun + 1};
+
+	if (stage_connect(unit, &options) != LF_CONTROL_OK)
+		lf_fake_broken("%s cannot be connected", path);
+}
+
+TEST(a_list_of_the_units_says_of_all_that_went)
+{
+	uint8_t data[64];
+	static const uint8_t list[12] = {0xa0, [9] = sizeof(data)};
+	struct stage_unit there, first, last;
+
+	stage_open();
+	stage_up(&there, NULL);
+	host_hold_scans(stage, true);
+	up_unseen(&first, "C:\\first.img", 0, 7);
+	up_unseen(&last, "C:\\last.img", 0, 254);
+	CHECK_EQ(stage_disconnect(&first, true), LF_CONTROL_OK);
+	CHECK_EQ(stage_disconnect(&last, true), LF_CONTROL_OK);
+	CHECK(is_taken(&first) && is_taken(&last));
+	CHECK_EQ(stage_command(&there, list, sizeof(list), HOST_FLAGS_DATA_IN, data, sizeof(data)), 0);
+	CHECK(is_free(&first));
+	CHECK(is_free(&last));
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+TEST(an_srb_says_of_the_unit_that_it_is_for_that_it_went)
+{
+	static const uint8_t inquiry[6] = {0x12};
+	struct stage_unit there, unit, other;
+	struct host_request request;
+
+	stage_open();
+	stage_up(&there, NULL);
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 7);
+	up_unseen(&other, "C:\\other.img", 0, 8);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	CHECK_EQ(stage_disconnect(&other, true), LF_CONTROL_OK);
+	request = stage_request(&unit);
+	memcpy(request.cdb, inquiry, sizeof(inquiry));
+	request.cdb_length = sizeof(inquiry);
+	stage_run(&request);
+	CHECK_EQ(request.srb_status, HOST_STATUS_INVALID_LUN);
+	CHECK(is_free(&unit));
+	CHECK(is_taken(&other));
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+/* Of a target without anybody nothing more than that is asked. */
+TEST(a_target_that_is_empty_says_of_all_that_went)
+{
+	static const uint8_t inquiry[6] = {0x12};
+	struct stage_unit units[2];
+	struct host_request request;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&units[0], "C:\\first.img", 3, 0);
+	up_unseen(&units[1], "C:\\second.img", 3, 5);
+	CHECK_EQ(stage_disconnect(&units[0], true), LF_CONTROL_OK);
+	CHECK_EQ(stage_disconnect(&units[1], true), LF_CONTROL_OK);
+	request = stage_request(&units[0]);
+	memcpy(request.cdb, inquiry, sizeof(inquiry));
+	request.cdb_length = sizeof(inquiry);
+	stage_run(&request);
+	CHECK_EQ(request.srb_status, HOST_STATUS_NO_DEVICE);
+	CHECK(is_free(&units[0]));
+	CHECK(is_free(&units[1]));
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+TEST(the_removal_of_its_device_says_that_a_unit_went)
+{
+	struct host_address_btl8 address;
+	struct stage_unit unit;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	address = host_address(unit.target, unit.lun);
+	host_unit_control(stage, HOST_UNIT_START, &address);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	host_unit_control(stage, HOST_UNIT_SURPRISE_REMOVAL, &address);
+	CHECK(is_taken(&unit));
+	host_unit_control(stage, HOST_UNIT_REMOVE, &address);
+	CHECK(is_free(&unit));
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+/* ---- Who holds a unit: whoever has a device of it, which he may have before we hear of that ---- */
+
+/* It went, and everybody has been told: whether it is held all the same, until its device is removed. */
+static void is_held_until_removed(const struct stage_unit *unit, bool held)
+{
+	struct host_address_btl8 address = host_address(unit->target, unit->lun);
+	struct host_request request = stage_request(unit);
+
+	CHECK_EQ(stage_disconnect(unit, true), LF_CONTROL_OK);
+	request.cdb[0] = 0x12;
+	request.cdb_length = 6;
+	stage_run(&request);
+	CHECK_EQ(request.srb_status, HOST_STATUS_NO_DEVICE);
+	if (held)
+		CHECK(is_taken(unit));
+	else
+		CHECK(is_free(unit));
+	if (held)
+		host_unit_control(stage, HOST_UNIT_REMOVE, &address);
+	if (held)
+		CHECK(is_free(unit));
+}
+
+TEST(a_unit_that_was_started_is_held)
+{
+	struct host_address_btl8 address;
+	struct stage_unit unit;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	address = host_address(unit.target, unit.lun);
+	host_unit_control(stage, HOST_UNIT_START, &address);
+	is_held_until_removed(&unit, true);
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+TEST(a_unit_that_a_device_has_spoken_to_is_held)
+{
+	static const uint8_t ready[6], inquiry[6] = {0x12, 0, 0, 0, 36};
+	struct stage_unit unit;
+	uint8_t data[36];
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	stage_command(&unit, ready, sizeof(ready), 0, NULL, 0);
+	/* A scan does not let it go again. */
+	CHECK_EQ(stage_command(&unit, inquiry, sizeof(inquiry), HOST_FLAGS_DATA_IN, data, sizeof(data)), 0);
+	is_held_until_removed(&unit, true);
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+TEST(a_unit_that_was_only_scanned_is_not_held)
+{
+	static const uint8_t inquiry[6] = {0x12, 0, 0, 0, 36};
+	struct stage_unit unit;
+	uint8_t data[36];
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	CHECK_EQ(stage_command(&unit, inquiry, sizeof(inquiry), HOST_FLAGS_DATA_IN, data, sizeof(data)), 0);
+	is_held_until_removed(&unit, false);
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+/* What is started late, of a unit that is going already, has to be removed before the next one comes. */
+TEST(a_unit_that_is_started_while_it_goes_is_held)
+{
+	struct host_address_btl8 address;
+	struct host_request request;
+	struct stage_unit unit;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	address = host_address(unit.target, unit.lun);
+	host_unit_control(stage, HOST_UNIT_START, &address);
+	request = stage_request(&unit);
+	request.cdb[0] = 0x12;
+	request.cdb_length = 6;
+	stage_run(&request);
+	CHECK(is_taken(&unit));
+	host_unit_control(stage, HOST_UNIT_REMOVE, &address);
+	CHECK(is_free(&unit));
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+/* One that is told of an address where nobody is, as of one that went a while ago, keeps nobody from it. */
+TEST(a_start_of_nobody_holds_nobody)
+{
+	struct host_address_btl8 address = host_address(0, 0);
+	struct stage_unit unit;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	host_unit_control(stage, HOST_UNIT_START, &address);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	is_held_until_removed(&unit, false);
+	host_hold_scans(stage, false);
+	stage_close();
+}
+
+/* ---- The last SRB ---- */
+
+struct slow_end {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool reached, may_go;
+	struct host_request request;
+};
+
+/* Storport takes its time in RequestComplete. */
+static void ends_slowly(struct host_request *request)
+{
+	struct slow_end *slow = request->context;
+
+	pthread_mutex_lock(&slow->mutex);
+	slow->reached = true;
+	pthread_cond_broadcast(&slow->changed);
+	while (!slow->may_go)
+		pthread_cond_wait(&slow->changed, &slow->mutex);
+	pthread_mutex_unlock(&slow->mutex);
+}
+
+static void *submit_slow(void *context)
+{
+	struct slow_end *slow = context;
+
+	host_submit(stage, &slow->request);
+	return NULL;
+}
+
+/* Until RequestComplete returned, the SRB is at the unit: whoever comes next must not meet it. */
+TEST(an_address_is_taken_until_its_last_srb_is_completed)
+{
+	struct slow_end slow = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct host_address_btl8 address;
+	struct stage_unit unit;
+	pthread_t thread;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	up_unseen(&unit, "C:\\unit.img", 0, 0);
+	slow.request = stage_request(&unit);
+	slow.request.function = HOST_SRB_RESET_LOGICAL_UNIT;
+	slow.request.done = ends_slowly;
+	slow.request.context = &slow;
+	CHECK_EQ(pthread_create(&thread, NULL, submit_slow, &slow), 0);
+	pthread_mutex_lock(&slow.mutex);
+	while (!slow.reached)
+		pthread_cond_wait(&slow.changed, &slow.mutex);
+	pthread_mutex_unlock(&slow.mutex);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	address = host_address(unit.target, unit.lun);
+	host_unit_control(stage, HOST_UNIT_REMOVE, &address);
+	CHECK(is_taken(&unit));
+	pthread_mutex_lock(&slow.mutex);
+	slow.may_go = true;
+	pthread_cond_broadcast(&slow.changed);
+	pthread_mutex_unlock(&slow.mutex);
+	pthread_join(thread, NULL);
+	CHECK(is_free(&unit));
+	host_hold_scans(stage, false);
 	stage_close();
 }
 
