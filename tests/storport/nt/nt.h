@@ -47,7 +47,8 @@ void lf_fake_run_on(uint32_t number);
 
 /*
  * The clock of the kernel, its timers and its waits with an end, goes so many times as fast as the host's; 1
- * after a reset. What waits already keeps its pace. 0: it stands, and waits with an end go as the host's clock.
+ * after a reset. What waits already keeps its pace. 0: it stands, and waits with an end go as the host's
+ * clock.
  */
 void lf_fake_clock_rate(uint32_t times);
 /* It is so much later; timers that are due by then have fired, and their DPCs have run, when this returns. */
