@@ -36,18 +36,6 @@ struct host *host_of(void *extension)
 	return host;
 }
 
-bool host_is_there(const struct host *host)
-{
-	struct host *at;
-
-	pthread_mutex_lock(&hosts_lock);
-	at = hosts;
-	while (at != NULL && at != host)
-		at = at->next;
-	pthread_mutex_unlock(&hosts_lock);
-	return at != NULL;
-}
-
 void host_sleep_locked(struct host *host, const char *waiting_for)
 {
 	struct timespec until;
@@ -252,13 +240,13 @@ static void forget(struct host *host)
 {
 	struct host **at = &hosts;
 
-	memset(host->extension, HOST_POISON, host->config.DeviceExtensionSize);
-	free(host->extension);
 	pthread_mutex_lock(&hosts_lock);
 	while (*at != host)
 		at = &(*at)->next;
 	*at = host->next;
 	pthread_mutex_unlock(&hosts_lock);
+	memset(host->extension, HOST_POISON, host->config.DeviceExtensionSize);
+	free(host->extension);
 	free(host->pdo);
 	free(host->fdo);
 	pthread_cond_destroy(&host->changed);
@@ -352,8 +340,12 @@ void host_stop(struct host *host)
 	if (host->services != NULL)
 		lf_fake_broken("HwCompleteServiceIrp has left a service IRP behind");
 	host_registered.HwFreeAdapterResources(host->extension);
+	host_lock(host);
 	if (host->outstanding != 0)
 		lf_fake_broken("%u SRBs were never completed", host->outstanding);
+	if (host->lingering != 0)
+		lf_fake_broken("HwFreeAdapterResources left a thread behind that comes back from Storport");
+	host_unlock(host);
 	lf_fake_range_is_idle(host->extension, host->config.DeviceExtensionSize);
 	forget(host);
 }

@@ -107,8 +107,8 @@ void host_wait(struct host *host, struct host_request *request);
 bool host_has_ended(struct host *host, struct host_request *request);
 void host_run(struct host *host, struct host_request *request);
 /*
- * Whoever completes the request stays in Storport until the adapter's memory is gone, or for a while when
- * HwFreeAdapterResources waits for him, as it has to. Before host_submit.
+ * Whoever completes the request stays in Storport for a while, for which HwFreeAdapterResources has to wait.
+ * Before host_submit.
  */
 void host_linger(struct host_request *request);
 /* Until nothing is outstanding. */

@@ -50,7 +50,7 @@ struct host {
 	KSPIN_LOCK start_io;           /* what Storport holds across HwResetBus */
 
 	struct host_frame *frames[HOST_BUCKETS];
-	uint32_t outstanding;
+	uint32_t outstanding, lingering;
 
 	pthread_t scanner;
 	uint32_t changes; /* that came */
@@ -66,9 +66,6 @@ extern struct host_registration host_registered;
 
 /* The adapter of a device extension; a fault when there is none. */
 struct host *host_of(void *extension);
-
-/* Whether that is the host of an adapter still; it may be gone. */
-bool host_is_there(const struct host *host);
 
 static inline void host_lock(struct host *host)
 {

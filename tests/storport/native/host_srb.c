@@ -397,18 +397,22 @@ static void frame_free(struct host_frame *frame)
 	free(frame);
 }
 
-#define LINGER_MS 300
+#define LINGER_MS 100
 
 void host_linger(struct host_request *request)
 {
 	request->lingers = true;
 }
 
-/* The host may be gone when this returns. */
+/* With the lock, which is let go: the adapter may go now, but for this thread. */
 static void linger(struct host *host)
 {
-	for (int i = 0; i < LINGER_MS && host_is_there(host); i++)
+	for (int i = 0; i < LINGER_MS; i++) {
+		host_unlock(host);
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		host_lock(host);
+	}
+	host->lingering--;
 }
 
 void host_completed(struct host *host, void *srb)
@@ -446,10 +450,11 @@ void host_completed(struct host *host, void *srb)
 		place->outstanding--;
 	if (done == NULL)
 		request->ended = true;
+	host->lingering += lingers;
 	pthread_cond_broadcast(&host->changed);
-	host_unlock(host);
 	if (lingers)
 		linger(host);
+	host_unlock(host);
 }
 
 void host_wait(struct host *host, struct host_request *request)

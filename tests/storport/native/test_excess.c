@@ -94,7 +94,7 @@ TEST(events_above_dispatch_level_are_printed)
 
 /* ---- The last one out ---- */
 
-static void *run_tur(void *context)
+static void *submit(void *context)
 {
 	host_submit(stage, context);
 	return NULL;
@@ -103,20 +103,24 @@ static void *run_tur(void *context)
 /* With its last SRB completed the adapter may go, while the one who completed it is on his way back. */
 TEST(an_adapter_goes_when_the_last_thread_has_left_it)
 {
+	static const struct stage_unit nobody = {.target = 7};
 	struct host_request request;
 	struct stage_unit unit;
 	pthread_t thread;
 
 	stage_open();
 	stage_up(&unit, NULL);
-	request = stage_request(&unit);
-	request.cdb_length = 6; /* TEST UNIT READY */
-	host_linger(&request);
-	CHECK_EQ(pthread_create(&thread, NULL, run_tur, &request), 0);
-	while (!host_has_ended(stage, &request))
-		stage_pause();
+	for (uint32_t i = 0; i < 2; i++) {
+		request = stage_request(i == 0 ? &unit : &nobody);
+		request.cdb_length = 6; /* TEST UNIT READY */
+		host_linger(&request);
+		CHECK_EQ(pthread_create(&thread, NULL, submit, &request), 0);
+		while (!host_has_ended(stage, &request))
+			stage_pause();
+		stage_restart();
+		pthread_join(thread, NULL);
+	}
 	stage_close();
-	pthread_join(thread, NULL);
 }
 
 /* ---- What an SRB may say ---- */
