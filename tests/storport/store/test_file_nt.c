@@ -361,6 +361,75 @@ TEST(zeros_are_written_where_no_room_can_be_given_back)
 	finish();
 }
 
+/* Every worker has carried something else in the memory that the zeros are written from. */
+TEST(zeros_that_are_written_are_zeros)
+{
+	uint8_t *memory;
+
+	begin(2 * MIB, 0);
+	memory = lf_alloc(MIB);
+	memset(memory, 0x5a, MIB);
+	for (uint32_t i = 0; i < 16; i++) {
+		struct job *job = job_make(&image, LF_OP_WRITE, 0, MIB);
+
+		job_point(job, memory);
+		job_submit(job);
+		CHECK_EQ(job_wait(job), LF_OK);
+		job_free(job);
+	}
+	for (uint32_t i = 0; i < 16; i++)
+		CHECK_EQ(job_do(&image, LF_OP_ZERO, i * 64 * KIB, 64 * KIB), LF_OK);
+	CHECK(reads_zero(0, MIB));
+	lf_free(memory);
+	finish();
+}
+
+/* A gibibyte at a time, so that each can be given up. */
+TEST(a_long_range_gives_its_room_back_in_pieces)
+{
+	const uint64_t gib = (uint64_t)1 << 30;
+
+	begin(4 * gib, SPARSE);
+	CHECK(job_write(&image, 3 * gib + MIB, 4096, 1));
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 512 * KIB, 3 * gib + MIB), LF_OK);
+	CHECK_EQ(lf_fake_file_count(image.file, LF_FAKE_ZERO), 4);
+	CHECK(reads_zero(3 * gib + MIB, 4096));
+	finish();
+}
+
+/* What is no lack of the file system's is an error, and the next time it is asked the same way again. */
+TEST(a_fault_while_room_is_given_back_is_told)
+{
+	begin(MIB, SPARSE);
+	hold_on(image.file, 1 << LF_FAKE_ZERO, LF_FAKE_STATUS, STATUS_IO_DEVICE_ERROR, 1);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 128 * KIB), LF_E_IO);
+	CHECK_EQ(lf_fake_file_count(image.file, LF_FAKE_WRITE), 0);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 128 * KIB), LF_OK);
+	CHECK_EQ(lf_fake_file_count(image.file, LF_FAKE_ZERO), 2);
+	lf_fake_rules_clear();
+	hold_on(image.file, 1 << LF_FAKE_ZERO, LF_FAKE_STATUS, STATUS_INVALID_PARAMETER, 1);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 128 * KIB), LF_OK);
+	CHECK(lf_fake_file_count(image.file, LF_FAKE_WRITE) > 0);
+	finish();
+}
+
+TEST(a_hint_that_was_given_up_is_given_the_next_time)
+{
+	struct job *job;
+
+	begin(MIB, 0);
+	hold_on(image.file, 1 << LF_FAKE_TRIM, LF_FAKE_PEND, STATUS_SUCCESS, 1);
+	job = job_make(&image, LF_OP_UNMAP, 0, 64 * KIB);
+	job_submit(job);
+	wait_for_held(1);
+	job_cancel(job);
+	CHECK_EQ(job_wait(job), LF_E_ABORTED);
+	job_free(job);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 64 * KIB), LF_OK);
+	CHECK_EQ(lf_fake_file_count(image.file, LF_FAKE_TRIM), 2);
+	finish();
+}
+
 TEST(a_sparse_file_whose_host_forgot_how_has_zeros_written)
 {
 	begin(MIB, SPARSE);
@@ -459,6 +528,33 @@ TEST(the_map_tells_holes_from_what_takes_room)
 	CHECK_EQ(job->io.used_bytes, 64 * KIB);
 	CHECK(job->io.available_bytes > 0);
 	job_free(job);
+	finish();
+}
+
+/* The host has more to say than there is room for: the first of it is what was asked. */
+TEST(the_map_of_a_file_in_many_pieces_tells_the_first)
+{
+	struct job *job;
+
+	begin(4 * MIB, SPARSE);
+	for (uint32_t i = 1; i < 4; i++)
+		CHECK(job_write(&image, i * MIB, 64 * KIB, i));
+	job = job_make(&image, LF_OP_MAP, 0, 4 * MIB);
+	job_submit(job);
+	CHECK_EQ(job_wait(job), LF_OK);
+	CHECK(!job->io.mapped);
+	CHECK_EQ(job->io.length_bytes, MIB);
+	job_free(job);
+	finish();
+}
+
+TEST(usage_that_the_host_cannot_tell_is_an_error)
+{
+	begin(MIB, 0);
+	lf_fake_volume_status(lf_fake_volume_find("C:"), STATUS_DEVICE_NOT_CONNECTED);
+	CHECK_EQ(job_do(&image, LF_OP_USAGE, 0, 0), LF_E_NO_MEDIUM);
+	lf_fake_volume_status(lf_fake_volume_find("C:"), STATUS_SUCCESS);
+	CHECK_EQ(job_do(&image, LF_OP_USAGE, 0, 0), LF_OK);
 	finish();
 }
 

@@ -244,6 +244,30 @@ TEST(without_a_free_irp_the_reserve_serves_everything)
 	finish();
 }
 
+/* The reserve has four: whoever needs a fifth waits until one is back. */
+TEST(without_a_free_irp_and_with_the_reserve_below_the_next_one_waits)
+{
+	struct job *jobs[4], *zero;
+
+	begin(0);
+	lf_fake_fail(LF_FAKE_IRP, 0, 0);
+	hold_on(image.file, READ, LF_FAKE_PEND, STATUS_SUCCESS, 0);
+	for (uint32_t i = 0; i < lf_count_of(jobs); i++)
+		jobs[i] = begin_read(&image, i * 4096);
+	wait_for_held(lf_count_of(jobs));
+	zero = job_make(&image, LF_OP_ZERO, 0, 4096);
+	job_submit(zero);
+	doze(20);
+	CHECK(!job_has_ended(zero));
+	lf_fake_rules_clear();
+	lf_fake_release();
+	for (uint32_t i = 0; i < lf_count_of(jobs); i++)
+		CHECK_EQ(end(jobs[i]), LF_OK);
+	CHECK_EQ(end(zero), LF_OK);
+	fail_no_more(LF_FAKE_IRP);
+	finish();
+}
+
 TEST(want_of_memory_below_is_no_medium_error)
 {
 	struct lf_fake_rule rule = {.ops = READ | WRITE,
@@ -326,12 +350,9 @@ TEST(errors_of_the_host_say_what_they_are)
 		NTSTATUS status;
 		enum lf_error error;
 	} faults[] = {
-		{STATUS_IO_DEVICE_ERROR, LF_E_IO},
-		{STATUS_DISK_FULL, LF_E_NO_SPACE},
-		{STATUS_NETWORK_NAME_DELETED, LF_E_NO_MEDIUM},
-		{STATUS_DEVICE_NOT_CONNECTED, LF_E_NO_MEDIUM},
-		{STATUS_FILE_LOCK_CONFLICT, LF_E_BUSY},
-		{STATUS_MEDIA_WRITE_PROTECTED, LF_E_READ_ONLY},
+		{STATUS_IO_DEVICE_ERROR, LF_E_IO}, {STATUS_DISK_FULL, LF_E_NO_SPACE},
+		{STATUS_NETWORK_NAME_DELETED, LF_E_NO_MEDIUM}, {STATUS_DEVICE_NOT_CONNECTED, LF_E_NO_MEDIUM},
+		{STATUS_FILE_LOCK_CONFLICT, LF_E_BUSY}, {STATUS_MEDIA_WRITE_PROTECTED, LF_E_READ_ONLY},
 		{STATUS_CANCELLED, LF_E_ABORTED},
 	};
 	struct job *job;
@@ -346,6 +367,31 @@ TEST(errors_of_the_host_say_what_they_are)
 		lf_fake_rules_clear();
 	}
 	CHECK(lf_fake_has_printed("write of 4096 bytes at 512 failed: input/output error (status c0000185)"));
+	finish();
+}
+
+/* Each kind once a minute; those that were not are counted. What somebody gave up is no fault. */
+TEST(faults_are_logged_once_a_minute)
+{
+	const uint64_t a_minute_ns = 60000000000;
+	struct job *job;
+
+	begin(0);
+	hold_on(image.file, READ, LF_FAKE_STATUS, STATUS_CANCELLED, 1);
+	CHECK_EQ(end(begin_read(&image, 0)), LF_E_ABORTED);
+	CHECK(!lf_fake_has_printed("failed"));
+	lf_fake_rules_clear();
+	hold_on(image.file, READ, LF_FAKE_STATUS, STATUS_IO_DEVICE_ERROR, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_EQ(end(begin_read(&image, 4096 * i)), LF_E_IO);
+	CHECK(lf_fake_has_printed("read of 4096 bytes at 0 failed"));
+	CHECK(!lf_fake_has_printed("read of 4096 bytes at 4096 failed"));
+	lf_fake_clock_leap(a_minute_ns);
+	CHECK_EQ(end(begin_read(&image, 4 * 4096)), LF_E_IO);
+	CHECK(lf_fake_has_printed("; so did 3 more in the meantime"));
+	job = begin_read(&image, 5 * 4096);
+	CHECK_EQ(end(job), LF_E_IO);
+	CHECK(!lf_fake_has_printed("read of 4096 bytes at 20480 failed"));
 	finish();
 }
 

@@ -242,6 +242,7 @@ TEST(before_sleep_what_was_written_is_flushed_and_nothing_else)
 	CHECK_EQ(lf_fake_file_count(other.file, LF_FAKE_FLUSH), 0);
 	lf_store_file_flush_all();
 	CHECK_EQ(flushes(), 1);
+	CHECK(!lf_fake_has_printed("not all that was written"));
 	lf_fake_file_lose(image.file);
 	CHECK(file_is(image.file, 0, 4096, 15));
 	image_close(&other);
@@ -260,5 +261,121 @@ TEST(before_sleep_a_flush_that_hangs_is_given_up_and_proves_nothing)
 	CHECK(!lf_store_file_has_failed(image.store));
 	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
 	CHECK_EQ(flushes(), 2);
+	finish();
+}
+
+/* One that still hangs from the last time is not begun again. */
+TEST(before_sleep_a_flush_that_hangs_is_begun_once)
+{
+	begin();
+	CHECK(job_write(&image, 0, 4096, 17));
+	hold_on(image.file, FLUSH, LF_FAKE_BLOCK, STATUS_SUCCESS, 1);
+	lf_fake_clock_rate(100);
+	lf_store_file_flush_all();
+	CHECK(job_write(&image, 0, 4096, 18));
+	lf_store_file_flush_all();
+	lf_fake_clock_rate(1);
+	finish();
+}
+
+/* ---- what has to be flushed ---- */
+
+static void has_to_be_flushed(uint64_t before)
+{
+	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
+	CHECK_EQ(flushes(), before + 1);
+	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
+	CHECK_EQ(flushes(), before + 1);
+}
+
+TEST(whatever_changed_the_file_is_flushed)
+{
+	uint64_t blocks;
+
+	kernel_begin();
+	image_open(&image, MIB, FILE_ATTRIBUTE_SPARSE_FILE);
+	CHECK(job_write(&image, 0, MIB / 2, 1));
+	has_to_be_flushed(0);
+	CHECK_EQ(job_do(&image, LF_OP_ZERO, 0, 4096), LF_OK);
+	has_to_be_flushed(1);
+	CHECK_EQ(job_do(&image, LF_OP_UNMAP, 0, 128 * KIB), LF_OK);
+	has_to_be_flushed(2);
+	CHECK_EQ(lf_store_file_resize(image.store, 2 * MIB, 512, &blocks, &image.message), LF_OK);
+	has_to_be_flushed(3);
+	/* It may have changed something all the same. */
+	hold_on(image.file, 1 << LF_FAKE_WRITE, LF_FAKE_STATUS, STATUS_IO_DEVICE_ERROR, 1);
+	CHECK(!job_write(&image, 0, 4096, 2));
+	has_to_be_flushed(4);
+	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
+	CHECK_EQ(flushes(), 5);
+	finish();
+}
+
+/* Aborted by somebody below, not by us: what it carried may be lost. */
+TEST(a_flush_that_somebody_else_gave_up_has_failed)
+{
+	begin();
+	CHECK(job_write(&image, 0, 4096, 2));
+	hold_on(image.file, FLUSH, LF_FAKE_STATUS, STATUS_CANCELLED, 1);
+	CHECK(job_do(&image, LF_OP_FLUSH, 0, 0) != LF_OK);
+	CHECK(lf_store_file_has_failed(image.store));
+	CHECK(job_do(&image, LF_OP_FLUSH, 0, 0) != LF_OK);
+	finish();
+}
+
+static void wait_for_none_held(void)
+{
+	while (lf_fake_held() > 0)
+		doze(1);
+}
+
+/* Each is cancelled below, and the next one asks the host again. */
+TEST(flushes_given_up_one_after_the_other_leave_the_file_unflushed)
+{
+	begin();
+	CHECK(job_write(&image, 0, 4096, 3));
+	for (uint64_t i = 0; i < 3; i++) {
+		struct job *job;
+
+		hold_on(image.file, FLUSH, LF_FAKE_PEND, STATUS_SUCCESS, 1);
+		job = begin_flush();
+		wait_for_held(1);
+		CHECK_EQ(flushes(), i + 1);
+		job_cancel(job);
+		CHECK_EQ(end(job), LF_E_ABORTED);
+		wait_for_none_held();
+		lf_fake_rules_clear();
+		doze(5); /* its end is in no hurry */
+	}
+	CHECK_EQ(job_do(&image, LF_OP_FLUSH, 0, 0), LF_OK);
+	CHECK_EQ(flushes(), 4);
+	CHECK(!lf_fake_has_printed("acknowledged writes may be lost"));
+	finish();
+}
+
+/* While every worker hangs it has not begun: nobody asks the host for it when they do not any more. */
+TEST(a_flush_given_up_before_it_began_asks_nobody)
+{
+	struct job *hang[4], *job;
+
+	begin();
+	CHECK(job_write(&image, 0, 4096, 4));
+	hold_on(image.file, 1 << LF_FAKE_READ, LF_FAKE_BLOCK, STATUS_SUCCESS, 0);
+	for (size_t i = 0; i < lf_count_of(hang); i++) {
+		hang[i] = job_make(&image, LF_OP_READ, 0, 4096);
+		job_lend(hang[i], 0, 0);
+		job_submit(hang[i]);
+	}
+	wait_for_held(4);
+	job = begin_flush();
+	job_cancel(job);
+	CHECK_EQ(end(job), LF_E_ABORTED);
+	lf_fake_rules_clear();
+	lf_fake_release();
+	for (size_t i = 0; i < lf_count_of(hang); i++)
+		CHECK_EQ(end(hang[i]), LF_OK);
+	for (uint32_t i = 0; i < 8; i++)
+		CHECK(job_read(&image, 0, 4096, 4));
+	CHECK_EQ(flushes(), 0);
 	finish();
 }
