@@ -69,6 +69,12 @@ static void read_transfer(const IRP *irp, const IO_STACK_LOCATION *stack, struct
 		lf_fake_broken("a transfer of %u bytes without an MDL of as many", io->length);
 	if (is_direct && !(irp->Flags & IRP_NOCACHE))
 		lf_fake_broken("a transfer without IRP_NOCACHE: it would go through the cache");
+	if (!is_direct && (irp->Flags & IRP_NOCACHE))
+		lf_fake_broken("a transfer past the cache of a file that was opened with it");
+	if (!(irp->Flags & (stack->MajorFunction == IRP_MJ_READ ? IRP_READ_OPERATION : IRP_WRITE_OPERATION)))
+		lf_fake_broken("a transfer that does not say which: IRP_READ_OPERATION or _WRITE_");
+	if (irp->UserBuffer != MmGetMdlVirtualAddress(irp->MdlAddress))
+		lf_fake_broken("a transfer whose UserBuffer is not where its MDL begins");
 	if (irp->Flags & IRP_PAGING_IO)
 		lf_fake_broken("a transfer as if the memory manager had sent it");
 }

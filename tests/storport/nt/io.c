@@ -21,7 +21,8 @@ struct header {
 	ULONG out_bytes;
 	bool is_built; /* by IoBuildDeviceIoControlRequest: ends by itself */
 	bool is_made;  /* by lf_fake_irp_make */
-	uint8_t pad[10];
+	bool was_sent; /* since it was made or reused */
+	uint8_t pad[9];
 };
 
 _Static_assert(sizeof(struct header) % 16 == 0, "the IRP after it is aligned");
@@ -103,6 +104,7 @@ VOID IoReuseIrp(IRP *irp, NTSTATUS status)
 	if (header->is_built || header->is_made)
 		lf_fake_broken("IoReuseIrp of an IRP that IoAllocateIrp did not make");
 	enter(header, OWNED, OWNED, "IoReuseIrp");
+	header->was_sent = false;
 	initialize(irp, irp->StackCount);
 	irp->IoStatus.Status = status;
 }
@@ -219,6 +221,9 @@ NTSTATUS IofCallDriver(DEVICE_OBJECT *device, IRP *irp)
 		!device->DriverObject->MajorFunction[next->MajorFunction])
 		lf_fake_broken("an IRP with major function 0x%x: nobody knows that", next->MajorFunction);
 	enter(header, OWNED, SENT, "IofCallDriver");
+	if (header->was_sent)
+		lf_fake_broken("an IRP is sent a second time without IoReuseIrp");
+	header->was_sent = true;
 	IoSetNextIrpStackLocation(irp);
 	next->DeviceObject = device;
 	return device->DriverObject->MajorFunction[next->MajorFunction](device, irp);

@@ -263,6 +263,8 @@ BOOLEAN SeAccessCheck(PSECURITY_DESCRIPTOR descriptor, SECURITY_SUBJECT_CONTEXT 
 		lf_fake_broken("SeAccessCheck is told that the context is%s locked", is_locked ? "" : " not");
 	if (!(checked->Control & SE_DACL_PRESENT) || !checked->Dacl)
 		lf_fake_broken("SeAccessCheck against a descriptor that lets everybody in");
+	if (!checked->Owner || !checked->Group)
+		lf_fake_broken("SeAccessCheck against a descriptor without an owner, or without a group");
 	if (privileges)
 		*privileges = NULL;
 	*granted = 0;

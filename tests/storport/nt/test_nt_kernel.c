@@ -390,7 +390,9 @@ static NTSTATUS submit(struct transfer *transfer, UCHAR major, uint64_t offset, 
 	irp->Tail.Overlay.OriginalFileObject = transfer->object;
 	build(&transfer->partial, transfer->buffer, 0, length);
 	irp->MdlAddress = &transfer->partial.mdl;
-	irp->Flags = IRP_NOCACHE | transfer->flags;
+	irp->UserBuffer = MmGetMdlVirtualAddress(irp->MdlAddress);
+	irp->Flags = IRP_NOCACHE | transfer->flags |
+		     (major == IRP_MJ_READ ? IRP_READ_OPERATION : IRP_WRITE_OPERATION);
 	IO_STACK_LOCATION *next = IoGetNextIrpStackLocation(irp);
 	next->MajorFunction = major;
 	next->FileObject = transfer->object;
@@ -535,6 +537,20 @@ static void leave_waiting_to_the_executive(void)
 	submit(&transfer, IRP_MJ_WRITE, 0, 512);
 }
 
+static void send_again_as_it_is(void)
+{
+	struct transfer transfer;
+	lf_fake_file_add("C:\\dir\\a.img", 1 << 20, 0);
+	begin_transfers(&transfer);
+	transfer_now(&transfer, IRP_MJ_READ, 0, 512);
+	IO_STACK_LOCATION *next = IoGetNextIrpStackLocation(transfer.irp);
+	next->MajorFunction = IRP_MJ_READ;
+	next->FileObject = transfer.object;
+	next->Parameters.Read.Length = 512;
+	IoSetCompletionRoutine(transfer.irp, transfer_ended, &transfer, TRUE, TRUE, TRUE);
+	IofCallDriver(IoGetRelatedDeviceObject(transfer.object), transfer.irp);
+}
+
 static void close_twice(void)
 {
 	NTSTATUS status;
@@ -577,6 +593,7 @@ TEST(irps_have_rules)
 	CHECK_BREAKS(send_through_the_cache, "without IRP_NOCACHE");
 	CHECK_BREAKS(leave_waiting_to_the_executive, "the executive's worker threads");
 	CHECK_BREAKS(open_in_a_thread_with_boxes, "ask a user");
+	CHECK_BREAKS(send_again_as_it_is, "without IoReuseIrp");
 	CHECK_BREAKS(close_twice, "there is no handle");
 	CHECK_BREAKS(complete_twice, "completed already");
 }
@@ -786,6 +803,7 @@ static BOOLEAN may(enum lf_fake_who who, KPROCESSOR_MODE mode, NTSTATUS *status)
 	RtlCreateAcl(&room.acl, sizeof(room), ACL_REVISION);
 	RtlAddAccessAllowedAce(&room.acl, ACL_REVISION, GENERIC_READ, (PSID)(uintptr_t)&admins);
 	RtlSetDaclSecurityDescriptor(&descriptor, TRUE, &room.acl, FALSE);
+	descriptor.Owner = descriptor.Group = (PSID)(uintptr_t)&admins;
 	SeCaptureSubjectContextEx(
 		lf_fake_current_thread(), (PEPROCESS)(void *)lf_fake_current_thread(), &context);
 	SeLockSubjectContext(&context);
