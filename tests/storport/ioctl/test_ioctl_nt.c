@@ -427,6 +427,69 @@ TEST(every_allocation_thread_token_and_query_may_fail)
 	bed_close();
 }
 
+#define MORE_THAN_THERE_IS_ROOM_FOR 70
+
+/* Whatever ends a request, its place is free again: far more of them fail than there are places. */
+TEST(requests_that_fail_leave_no_place_taken)
+{
+	static const enum lf_fake_call kinds[] = {LF_FAKE_POOL, LF_FAKE_THREAD, LF_FAKE_SECURITY};
+	union lf_control_request request;
+	enum lf_control_status status;
+	char text[512];
+
+	bed_open();
+	make_disk();
+	for (uint32_t i = 0; i < lf_count_of(kinds); i++) {
+		for (uint32_t nth = 0; nth < MORE_THAN_THERE_IS_ROOM_FOR; nth++) {
+			lf_fake_fail(kinds[i], 0, 1);
+			request = bed_connect(DISK, false);
+			CHECK(bed_ask(&request, &status, text) != STATUS_SUCCESS ||
+				status == LF_CONTROL_FAILED);
+		}
+		lf_fake_fail(kinds[i], UINT32_MAX, 1);
+		request = bed_connect(DISK, false);
+		CHECK_EQ(bed_ask(&request, &status, text), STATUS_SUCCESS);
+		CHECK_EQ(status, LF_CONTROL_OK);
+	}
+	bed_stop();
+	bed_close();
+}
+
+/* Not that it was cancelled. */
+TEST(token_that_cannot_be_taken_along_says_why)
+{
+	union lf_control_request request = bed_connect(DISK, false);
+	enum lf_control_status status;
+	char text[512];
+
+	bed_open();
+	make_disk();
+	lf_fake_fail(LF_FAKE_SECURITY, 0, 1);
+	CHECK_EQ(bed_ask(&request, &status, text), STATUS_INSUFFICIENT_RESOURCES);
+	bed_stop();
+	bed_close();
+}
+
+/* The handler refuses it; nothing was opened for it. */
+TEST(connect_of_another_version_opens_nothing)
+{
+	union lf_control_request request = bed_connect(DISK, false);
+	uint8_t bytes[sizeof(request)];
+	size_t length = lf_control_encode_request(&request, bytes, sizeof(bytes));
+	uint64_t opens, threads;
+
+	bed_open();
+	make_disk();
+	opens = lf_fake_calls(LF_FAKE_OPEN);
+	threads = lf_fake_calls(LF_FAKE_THREAD);
+	bytes[4] = 77;
+	CHECK_EQ(raw(bytes, (ULONG)length, LF_CONTROL_MESSAGE_MAX), STATUS_SUCCESS);
+	CHECK_EQ(lf_fake_calls(LF_FAKE_OPEN), opens);
+	CHECK_EQ(lf_fake_calls(LF_FAKE_THREAD), threads);
+	bed_stop();
+	bed_close();
+}
+
 TEST(server_that_has_no_memory_does_not_open)
 {
 	struct lf_ioctl_options options = {0};
@@ -445,6 +508,7 @@ TEST(irp_that_was_cancelled_before_it_came_begins_nothing)
 	uint8_t bytes[sizeof(request)];
 	ULONG length = (ULONG)lf_control_encode_request(&request, bytes, sizeof(bytes));
 	struct bed_irp one = {0};
+	char text[512];
 
 	bed_open();
 	make_disk();
@@ -455,6 +519,16 @@ TEST(irp_that_was_cancelled_before_it_came_begins_nothing)
 	CHECK_EQ(bed_end(&one), STATUS_CANCELLED);
 	bed_forget(&one);
 	CHECK_EQ(bed_read(&bed.at_gate), 0);
+	for (uint32_t i = 0; i < MORE_THAN_THERE_IS_ROOM_FOR; i++) {
+		one = (struct bed_irp){0};
+		one.irp = lf_fake_irp_make(LF_IOCTL_SERVICE, bytes, length, LF_CONTROL_MESSAGE_MAX, UserMode);
+		one.irp->Tail.Overlay.DriverContext[3] = &one;
+		IoCancelIrp(one.irp);
+		lf_ioctl_serve(bed.ioctl, one.irp);
+		CHECK_EQ(bed_end(&one), STATUS_CANCELLED);
+		bed_forget(&one);
+	}
+	CHECK_EQ(ask(bed_connect(DISK, false), text), LF_CONTROL_OK);
 	bed_stop();
 	bed_close();
 }

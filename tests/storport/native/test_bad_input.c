@@ -373,6 +373,19 @@ TEST(identification_is_not_enough_to_open_an_image)
 	free(buffers);
 }
 
+/* Impersonation is: more than that is not asked for, as nobody is to be spoken for on another machine. */
+TEST(impersonation_is_enough_to_open_an_image)
+{
+	struct stage_unit unit;
+
+	stage_open();
+	lf_fake_impersonate(LF_FAKE_ADMIN, SecurityImpersonation);
+	CHECK_EQ(stage_connect(&unit, &(struct stage_options){0}), LF_CONTROL_OK);
+	lf_fake_revert();
+	stage_down(&unit);
+	stage_close();
+}
+
 /* A client that is killed while its disconnect waits. */
 TEST(a_request_that_pends_can_be_cancelled)
 {
