@@ -273,8 +273,8 @@ void host_submit(struct host *host, struct host_request *request)
 	struct host_place *place = host_place(host, request->target, request->lun);
 	KIRQL old;
 
-	request->ended = false;
 	host_lock(host);
+	request->ended = false;
 	at = bucket(host, frame->srb);
 	frame->next = *at;
 	*at = frame;
