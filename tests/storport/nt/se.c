@@ -64,7 +64,7 @@ NTSTATUS SeCreateClientSecurity(
 		lf_fake_broken("SeCreateClientSecurity of another thread: it may be somebody else by now");
 	if (qos->Length != sizeof(*qos))
 		lf_fake_broken("SeCreateClientSecurity: a quality of service of %u bytes", qos->Length);
-	if (self->token && self->level < SecurityImpersonation)
+	if (self->token && self->level < qos->ImpersonationLevel)
 		return STATUS_BAD_IMPERSONATION_LEVEL;
 	if (lf_fake_fails(LF_FAKE_SECURITY))
 		return STATUS_INSUFFICIENT_RESOURCES;
