@@ -505,12 +505,10 @@ TEST(a_dead_unit_does_not_keep_its_neighbour_from_being_reset)
 		if (i == 0) {
 			host_reset_bus(stage);
 		} else {
-			struct host_request request = stage_request(&slow);
+			struct host_request request = reset_request(&slow, escalation[i]);
 
-			request.function = escalation[i];
-			lf_fake_clock_rate(CLOCK_RATE);
-			host_run(stage, &request);
-			CHECK_EQ(request.srb_status, HOST_STATUS_TIMEOUT);
+			lf_fake_clock_rate(0);
+			CHECK(fails_in_time(&request));
 		}
 		for (uint32_t j = 0; j < READS; j++) {
 			host_wait(stage, &of_slow->requests[j]);
