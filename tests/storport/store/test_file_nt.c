@@ -89,6 +89,9 @@ TEST(what_is_no_fit_image_is_refused_with_its_reason)
 	refused("C:\\plain.img", &options, LF_E_INVALID, "no physical block size");
 	options = (struct image_options){.block_count_max = 100};
 	refused("C:\\plain.img", &options, LF_E_RANGE, "too large");
+	options = (struct image_options){.path = "C:\\plain.img", .block_count_max = MIB / 512};
+	CHECK_EQ(image_try(&image, &options), LF_OK);
+	image_close(&image);
 	options = (struct image_options){.buffered = true};
 	refused("C:\\plain.img", &options, LF_E_INVALID, "through the cache");
 	options = (struct image_options){.synchronous = true};
@@ -580,6 +583,23 @@ TEST(nothing_is_saved_without_a_state_file)
 	begin(MIB, 0);
 	CHECK_EQ(job_do(&image, LF_OP_SAVE, 0, 0), LF_E_UNSUPPORTED);
 	CHECK_EQ(lf_store_load_state(LF_HANDLE_NONE, NULL, 0, &length_bytes), LF_E_NOT_FOUND);
+	finish();
+}
+
+/* ---- rights ---- */
+
+/* IRPs of the kernel are not checked against the handle: what it was opened without is not done. */
+TEST(a_handle_that_may_not_write_does_not)
+{
+	struct lf_source source = {.path = "C:\\disk.img", .state_handle = LF_HANDLE_NONE};
+
+	kernel_begin();
+	memset(&image, 0, sizeof(image));
+	image.file = lf_fake_file_add("C:\\disk.img", MIB, 0);
+	source.handle = (lf_handle)image_handle(
+		"C:\\disk.img", FILE_READ_DATA | FILE_READ_ATTRIBUTES, FILE_NO_INTERMEDIATE_BUFFERING);
+	CHECK_EQ(lf_store_file_ops.open(&source, &image.store, &image.info, &image.message), LF_OK);
+	CHECK(image.info.read_only && !image.info.can_unmap);
 	finish();
 }
 
