@@ -339,6 +339,9 @@ void host_stop(struct host *host)
 		host_registered.HwCompleteServiceIrp(host->extension);
 	if (host->services != NULL)
 		lf_fake_broken("HwCompleteServiceIrp has left a service IRP behind");
+	host_lock(host);
+	host->is_freed = true;
+	host_unlock(host);
 	host_registered.HwFreeAdapterResources(host->extension);
 	host_lock(host);
 	if (host->outstanding != 0)

@@ -44,7 +44,7 @@ struct host {
 	void *extension; /* the driver's */
 	struct host_config config;
 	DEVICE_OBJECT *pdo, *fdo;
-	bool surprised;
+	bool surprised, is_freed; /* is_freed: HwFreeAdapterResources was called */
 	host_hw_passive_initialize *passive;
 	struct host_service *services; /* that have not ended */
 	KSPIN_LOCK start_io;           /* what Storport holds across HwResetBus */

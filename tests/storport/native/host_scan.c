@@ -307,6 +307,8 @@ void host_bus_changed(struct host *host, ULONG path)
 	if (path != 0)
 		lf_fake_broken("BusChangeDetected of path %u", path);
 	host_lock(host);
+	if (host->is_freed)
+		lf_fake_broken("BusChangeDetected of an adapter whose resources are being freed");
 	host->changes++;
 	pthread_cond_broadcast(&host->changed);
 	host_unlock(host);

@@ -363,6 +363,35 @@ TEST(a_start_of_nobody_holds_nobody)
 	stage_close();
 }
 
+/* Storport has devices that it never lets go of, or knows of none: with the adapter they all go. */
+TEST(a_stop_frees_what_nobody_lets_go_of)
+{
+	static const uint32_t luns[] = {0, 7, 100, 254};
+	enum { STAYS, GOES_UNSEEN, GOES_HELD, IS_REPORTED_HELD };
+	struct stage_unit units[lf_count_of(luns)];
+	struct host_request request;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	for (uint32_t i = 0; i < lf_count_of(luns); i++) {
+		struct host_address_btl8 address = host_address(0, (uint8_t)luns[i]);
+		char path[32];
+
+		snprintf(path, sizeof(path), "C:\\%u.img", i);
+		up_unseen(&units[i], path, 0, luns[i]);
+		if (i != GOES_UNSEEN)
+			host_unit_control(stage, HOST_UNIT_START, &address);
+		if (i != STAYS)
+			CHECK_EQ(stage_disconnect(&units[i], true), LF_CONTROL_OK);
+	}
+	request = stage_request(&units[IS_REPORTED_HELD]);
+	request.cdb[0] = 0x12;
+	request.cdb_length = 6;
+	stage_run(&request);
+	CHECK_EQ(request.srb_status, HOST_STATUS_INVALID_LUN);
+	stage_close();
+}
+
 /* ---- The last SRB ---- */
 
 struct slow_end {

@@ -348,7 +348,6 @@ TEST(more_commands_than_a_lane_has_room_for_find_a_full_task_set)
 	stage_run(&more);
 	CHECK_EQ(more.srb_status, HOST_STATUS_BUSY);
 	CHECK_EQ(more.scsi_status, 0x28);
-	CHECK_EQ(host_outstanding(stage), LANE_TASKS);
 	lf_fake_rules_clear();
 	lf_fake_release();
 	host_drain(stage);
@@ -379,5 +378,79 @@ TEST(the_first_srb_has_the_interface_shown)
 		stage_pause();
 	}
 	CHECK_EQ(enabled, 1);
+	stage_close();
+}
+
+/* ---- What Storport is told ---- */
+
+TEST(the_configuration_says_what_the_adapter_can)
+{
+	const struct host_config *config;
+
+	stage_open();
+	config = host_config(stage);
+	CHECK(config->CachesData); /* else FLUSH and SHUTDOWN never come */
+	CHECK(config->ResetTargetSupported);
+	CHECK_EQ(config->AlignmentMask, 3);
+	CHECK_EQ(config->NumberOfPhysicalBreaks, STAGE_MIB / PAGE_SIZE + 1);
+	CHECK_EQ(config->MaxNumberOfIO, 4096); /* more than 1000 for Dma64BitAddresses alone */
+	CHECK_EQ(config->InitialLunQueueDepth, config->MaxIOsPerLun);
+	stage_close();
+}
+
+TEST(targets_by_the_registry_have_their_limits)
+{
+	static const struct {
+		ULONG wanted, given;
+	} counts[] = {{0, 1}, {1, 1}, {255, 255}, {256, 255}, {0xffffffff, 255}};
+
+	for (uint32_t i = 0; i < lf_count_of(counts); i++) {
+		lf_fake_reset();
+		lf_fake_registry_set(SERVICE_KEY "\\Parameters", "MaximumTargets", REG_DWORD,
+			&counts[i].wanted, sizeof(counts[i].wanted));
+		stage_start();
+		CHECK_EQ(host_config(stage)->MaximumNumberOfTargets, counts[i].given);
+		stage_close();
+	}
+}
+
+/* One of before Windows 8 has no room for what is said behind its end. */
+TEST(a_configuration_that_is_too_short_is_refused)
+{
+	struct host_config config;
+
+	stage_open();
+	config = *host_config(stage);
+	config.Length = offsetof(struct host_config, Dma64BitAddresses);
+	CHECK_EQ(host_registration()->HwFindAdapter(
+			 stage->extension, stage->pdo, stage->fdo, NULL, NULL, &config, NULL),
+		HOST_FIND_BAD_CONFIG);
+	stage_close();
+}
+
+TEST(controls_that_nobody_knows_fail)
+{
+	struct host_address_btl8 address = host_address(0, 0);
+
+	stage_open();
+	CHECK_EQ(host_adapter_control(stage, 0x7f, NULL), HOST_CONTROL_UNSUCCESSFUL);
+	CHECK_EQ(host_unit_control(stage, 0x7f, &address), HOST_CONTROL_UNSUCCESSFUL);
+	stage_close();
+}
+
+/* Without these Storport would never say that a unit is let go of. */
+TEST(the_controls_of_units_are_supported)
+{
+	static const ULONG wanted[] = {HOST_UNIT_QUERY_SUPPORTED, HOST_UNIT_USAGE, HOST_UNIT_START,
+		HOST_UNIT_REMOVE, HOST_UNIT_SURPRISE_REMOVAL};
+	struct {
+		struct host_control_list list;
+		BOOLEAN more[HOST_UNIT_CONTROLS];
+	} room = {.list.MaxControlType = HOST_UNIT_CONTROLS};
+
+	stage_open();
+	CHECK_EQ(host_unit_control(stage, HOST_UNIT_QUERY_SUPPORTED, &room.list), HOST_CONTROL_SUCCESS);
+	for (uint32_t i = 0; i < lf_count_of(wanted); i++)
+		CHECK(((const BOOLEAN *)room.list.SupportedTypeList)[wanted[i]]);
 	stage_close();
 }

@@ -355,7 +355,10 @@ TEST(paging_files_on_our_disks_are_refused)
 	address = host_address(unit.target, unit.lun);
 	for (ULONG type = HOST_USAGE_PAGING; type <= HOST_USAGE_DUMP_FILE; type++) {
 		usage.UsageType = type;
+		usage.InUse = TRUE;
 		CHECK_EQ(host_unit_control(stage, HOST_UNIT_USAGE, &usage), HOST_CONTROL_UNSUCCESSFUL);
+		usage.InUse = FALSE; /* that none is there any more is fine */
+		CHECK_EQ(host_unit_control(stage, HOST_UNIT_USAGE, &usage), HOST_CONTROL_SUCCESS);
 	}
 	CHECK(lf_fake_has_printed("keep it on another disk"));
 	usage.InUse = FALSE;
