@@ -13,8 +13,6 @@
 #define LIST_BYTES   (8 + 8 * 256)
 #define SERIAL_BYTES 36
 
-#define UNIT_NOT_SUPPORTED 0x052500 /* 05/25/00 */
-
 enum found { FOUND_NOBODY, FOUND_NO_LUN, FOUND_NO_UNIT, FOUND_UNIT };
 
 struct host_place *host_place(struct host *host, uint8_t target, uint8_t lun)
@@ -70,8 +68,6 @@ static enum found inquire(
 		return FOUND_NO_LUN;
 	if (status == HOST_STATUS_NO_DEVICE)
 		return FOUND_NOBODY;
-	if (status == HOST_STATUS_ERROR && host_sense(&request) == UNIT_NOT_SUPPORTED)
-		return FOUND_NO_UNIT; /* it went while it was asked: the next scan hears so */
 	/* It has left since it was asked what it is: LUN 0 of a target that has others has no pages then. */
 	if (!is_good(status) && page != 0 &&
 		inquire(host, target, lun, 0, again, sizeof(again)) != FOUND_UNIT)
