@@ -71,15 +71,15 @@ bool standin_callback_dereference(const void *object)
 
 void standin_power_state(bool sleeps)
 {
-	/* PO_CB_SYSTEM_STATE_LOCK; 0: leaves the working state, 1: is back in it. DISPATCH_LEVEL is allowed.
+	/*
+	 * PO_CB_SYSTEM_STATE_LOCK; 0: leaves the working state, 1: is back in it. DISPATCH_LEVEL is allowed,
+	 * but the driver asks for its IRQL inline, and under Wine that is always PASSIVE_LEVEL.
 	 */
-	KIRQL before = standin_irql_set(DISPATCH_LEVEL);
 	for (int i = 0; i < REGISTERED_MAX; i++)
 		if (callbacks[i].run)
 			callbacks[i].run(callbacks[i].context, (void *)(ULONG_PTR)3,
 				(void *)(ULONG_PTR)(sleeps ? 0 : 1));
-	standin_returned("a power callback", DISPATCH_LEVEL);
-	standin_irql_set(before);
+	standin_returned("a power callback", PASSIVE_LEVEL);
 }
 
 /* ---- Volumes ---- */
