@@ -324,34 +324,36 @@ TEST(who_cannot_be_mapped_has_heard_of_nothing)
 	stage_close();
 }
 
-#define LANE_TASKS 1024 /* that one processor may have outstanding */
+#define MORE_THAN_THE_ADAPTER_TAKES 8192
 
 /* What is more than the adapter has room for is told as a full task set, at which Storport sends less. */
-TEST(more_commands_than_a_lane_has_room_for_find_a_full_task_set)
+TEST(more_commands_than_the_adapter_has_room_for_find_a_full_task_set)
 {
-	struct host_request *requests = calloc(LANE_TASKS, sizeof(*requests)), more;
-	uint8_t *blocks = calloc(LANE_TASKS + 1, STAGE_BLOCK);
+	struct host_request *requests = calloc(MORE_THAN_THE_ADAPTER_TAKES, sizeof(*requests)), *more = NULL;
+	uint8_t *blocks = calloc(MORE_THAN_THE_ADAPTER_TAKES, STAGE_BLOCK);
 	struct stage_unit unit;
+	uint32_t count;
 
 	CHECK(requests != NULL && blocks != NULL);
 	stage_open();
 	stage_up(&unit, NULL);
 	lf_fake_rule_add(
 		&(struct lf_fake_rule){.file = unit.file, .ops = 1 << LF_FAKE_READ, .what = LF_FAKE_BLOCK});
-	for (uint32_t i = 0; i < LANE_TASKS; i++) {
-		requests[i] = with_data(&unit, 0, blocks + i * STAGE_BLOCK, STAGE_BLOCK);
-		stage_cdb_rw(&requests[i], false, i, 1);
-		host_submit(stage, &requests[i]);
+	for (count = 0; count < MORE_THAN_THE_ADAPTER_TAKES && more == NULL; count++) {
+		struct host_request *request = &requests[count];
+
+		*request = with_data(&unit, 0, blocks + count * STAGE_BLOCK, STAGE_BLOCK);
+		stage_cdb_rw(request, false, count % 1024, 1);
+		host_submit(stage, request);
+		more = host_has_ended(stage, request) ? request : NULL;
 	}
-	more = with_data(&unit, 0, blocks + LANE_TASKS * STAGE_BLOCK, STAGE_BLOCK);
-	stage_cdb_rw(&more, false, 0, 1);
-	stage_run(&more);
-	CHECK_EQ(more.srb_status, HOST_STATUS_BUSY);
-	CHECK_EQ(more.scsi_status, 0x28);
+	CHECK(more != NULL && count > host_config(stage)->MaxNumberOfIO);
+	CHECK_EQ(more->srb_status, HOST_STATUS_BUSY);
+	CHECK_EQ(more->scsi_status, 0x28);
 	lf_fake_rules_clear();
 	lf_fake_release();
 	host_drain(stage);
-	CHECK_EQ(stage_run(&more), 0);
+	CHECK_EQ(stage_run(more), 0);
 	stage_down(&unit);
 	stage_close();
 	free(requests);

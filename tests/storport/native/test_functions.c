@@ -203,6 +203,18 @@ TEST(a_removal_that_is_no_units_lets_go_of_none)
 
 /* ---- Task attributes ---- */
 
+static void without_its_flag(void *srb, void *context)
+{
+	struct host_srb *old = srb;
+	struct host_srbex *extended = srb;
+
+	(void)context;
+	if (old->Function == HOST_SRB_EXTENDED)
+		extended->SrbFlags &= ~(ULONG)HOST_FLAGS_QUEUE_ACTION_ENABLE;
+	else
+		old->SrbFlags &= ~(ULONG)HOST_FLAGS_QUEUE_ACTION_ENABLE;
+}
+
 /* ORDERED waits for those before it, SIMPLE does not; what is said counts where the flag says that it does.
  */
 TEST(an_attribute_counts_with_its_flag)
@@ -221,8 +233,9 @@ TEST(an_attribute_counts_with_its_flag)
 		ordered.form = forms[i];
 		ordered.cdb_length = sizeof(ready);
 		ordered.attribute = HOST_QUEUE_ORDERED;
+		ordered.spoil = without_its_flag;
 		CHECK_EQ(stage_run(&ordered), 0);
-		ordered.flags = HOST_FLAGS_QUEUE_ACTION_ENABLE;
+		ordered.spoil = NULL;
 		host_submit(stage, &ordered);
 		head = ordered;
 		head.attribute = HOST_QUEUE_HEAD;
