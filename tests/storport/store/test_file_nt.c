@@ -641,7 +641,7 @@ TEST(what_a_file_system_waits_for_is_waited_for_by_our_own_threads)
 	CHECK(job_read(&image, 64 * KIB, 64 * KIB, 16));
 	for (enum lf_fake_op op = 0; op < LF_FAKE_OPS; op++)
 		asked += lf_fake_file_count(image.file, op) > 0;
-	CHECK_EQ(asked, 6); /* read, write, flush, zero, ranges, open */
+	CHECK_EQ(asked, 8); /* read, write, flush, zero, ranges, open, ask, close */
 	finish();
 }
 
