@@ -331,6 +331,7 @@ static void check_failure(const struct host_request *request)
 static void read_results(struct host_frame *frame, struct host_request *request)
 {
 	UCHAR status, said = 0;
+	bool has_fields = true; /* else nobody may have written its length */
 
 	if (request->form == HOST_FORM_OLD) {
 		struct host_srb *srb = frame->srb;
@@ -346,6 +347,8 @@ static void read_results(struct host_frame *frame, struct host_request *request)
 		status = all->srb.SrbStatus;
 		request->moved = all->srb.DataTransferLength;
 		request->scsi_status = 0;
+		has_fields = all->srb.Signature == HOST_SRBEX_SIGNATURE &&
+			     all->srb.SrbLength >= offsetof(struct srbex, srb.SrbExDataOffset);
 		if (request->function == HOST_SRB_EXECUTE_SCSI) {
 			request->scsi_status = all->data.cdb16.ScsiStatus;
 			said = all->data.cdb16.SenseInfoBufferLength;
@@ -359,7 +362,7 @@ static void read_results(struct host_frame *frame, struct host_request *request)
 		lf_fake_broken("a miniport does not freeze queues");
 	if (request->moved > request->length)
 		lf_fake_broken("%u bytes moved of %u", request->moved, request->length);
-	if (request->function != HOST_SRB_PNP && request->function != HOST_SRB_POWER)
+	if (has_fields && request->function != HOST_SRB_PNP && request->function != HOST_SRB_POWER)
 		check_failure(request);
 	check_sense(frame, request, said);
 }
