@@ -360,6 +360,8 @@ struct letter {
 	bool stop;
 };
 
+static uint32_t letters_read;
+
 static void letter_run(struct lf_post *post)
 {
 	struct letter *letter = lf_container(post, struct letter, post);
@@ -371,6 +373,7 @@ static void letter_run(struct lf_post *post)
 	}
 	if (letter->stop)
 		lf_loop_stop(loop);
+	__atomic_add_fetch(&letters_read, 1, __ATOMIC_SEQ_CST);
 }
 
 TEST(posts_run_in_order_and_may_be_posted_again)
@@ -383,9 +386,10 @@ TEST(posts_run_in_order_and_may_be_posted_again)
 	lf_loop_post(loop, &b.post);
 	lf_loop_post(loop, &c.post);
 	start_loop();
+	struct timespec length = {0, MS};
+	while (__atomic_load_n(&letters_read, __ATOMIC_SEQ_CST) < 5)
+		nanosleep(&length, NULL);
 	KIRQL irql = lf_fake_irql_raise(DISPATCH_LEVEL);
-	struct timespec length = {0, 20 * MS};
-	nanosleep(&length, NULL);
 	lf_loop_post(loop, &end.post);
 	lf_fake_irql_lower(irql);
 	finish_loop();
