@@ -21,7 +21,7 @@ TOOLS = ["bash", "cat", "dirname", "env", "grep", "mkdir", "mktemp", "readlink",
 
 def run(*command, where=None, path=None, user=None):
     done = subprocess.run(command, cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env=dict(os.environ, PATH=path) if path else None,
+                          env=dict(os.environ, PATH=path, TMPDIR=path) if path else None,
                           preexec_fn=(lambda: os.setuid(user)) if user else None)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -86,11 +86,21 @@ class Bare:
             return file.read().splitlines()
 
 
+def for_all(folder, scratch):
+    """A copy that every user can read, wherever this tree lies."""
+    copy = shutil.copytree(folder, os.path.join(scratch, os.path.basename(folder)))
+    for root, _, names in os.walk(copy):
+        for path in [root] + [os.path.join(root, name) for name in names]:
+            os.chmod(path, 0o755)
+    return copy
+
+
 def install_problems(scratch):
     user = None if os.geteuid() else 65534
+    install = os.path.join(for_all(os.path.dirname(INSTALL), scratch), os.path.basename(INSTALL))
     if user:
         machine = Bare(scratch, 0)
-        code, said, complained = run(INSTALL, "windows", path=machine.folder)
+        code, said, complained = run(install, "windows", path=machine.folder)
         asked = machine.asked_for()
         if code or len(asked) != 2 or "update" not in asked[0] or "gcc-mingw-w64-x86-64" not in asked[1].split():
             yield "as root: status %d, asked for %s, %r, %r" % (code, asked, said, complained)
@@ -101,18 +111,19 @@ def install_problems(scratch):
         if os.path.exists(os.path.join(scratch, "out")):
             yield "without compilers: it has begun"
     machine = Bare(scratch, 0)
-    code, said, complained = run(INSTALL, "windows", path=machine.folder, user=user)
+    code, said, complained = run(install, "windows", path=machine.folder, user=user)
     if code == 0 or machine.asked_for() or "as root: apt-get install gcc-mingw-w64-x86-64" not in complained:
         yield "without root and sudo: status %d, %r, %r" % (code, said, complained)
     machine = Bare(scratch, 0)
     machine.script("sudo", 'exec "$@"')
-    code, said, complained = run(INSTALL, "windows", path=machine.folder, user=user)
+    code, said, complained = run(install, "windows", path=machine.folder, user=user)
     if code or len(machine.asked_for()) != 2:
         yield "with sudo: status %d, %r, %r" % (code, said, complained)
 
 
 def main():
-    with tempfile.TemporaryDirectory() as scratch:
+    # A directory that the runner gives may be its user's alone.
+    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:
         os.chmod(scratch, 0o755)
         case("windows_build_complains_of_what_it_cannot_do", complaint_problems(scratch))
         case("windows_build_leaves_all_wherever_it_is_told", place_problems(scratch))
