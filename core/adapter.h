@@ -36,8 +36,9 @@ struct lf_waiter {
 	const struct lf_task *except; /* but for this one */
 	uint32_t remaining;
 	bool barrier;  /* younger tasks of the unit wait for it */
+	bool ordered;  /* an ORDERED task's: a barrier until that has retired itself */
 	bool answered; /* one that it counted ended with a status that its initiator is told */
-	void (*fire)(struct lf_waiter *waiter); /* with no lock; may be NULL */
+	void (*fire)(struct lf_waiter *waiter); /* with no lock; NULL: nobody asks */
 };
 
 /* Whoever is, or wants to be, alone on a unit: a command (in its task) or a change (in its maker's memory).

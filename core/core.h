@@ -182,6 +182,7 @@ struct lf_lu {
 	uint32_t epoch; /* changed with all lanes stopped */
 	uint32_t
 		struck_epoch; /* what was older has been marked with all units of the target; adapter->lock */
+	struct lf_waiter bar; /* while any is left of what a reset of all units marked; adapter->lock */
 	struct lf_adapter *adapter;
 	enum lf_lu_type type;
 	uint32_t target, lun;

@@ -88,7 +88,7 @@ static bool lf_waiter_enlist_locked(struct lf_adapter *adapter, struct lf_waiter
 		lf_list_append(&adapter->waiters, &waiter->link);
 		lf_watch_more_locked(adapter);
 	}
-	if (waiter->barrier && (waiter->remaining > 0 || waiter->fire == NULL)) {
+	if (waiter->barrier && (waiter->remaining > 0 || waiter->ordered)) {
 		lf_list_append(&lu->barriers, &waiter->barrier_link);
 		lf_atomic_or_u32(&lu->gate, LF_GATE_BARRIER);
 		lf_watch_more_locked(adapter);
@@ -107,17 +107,38 @@ bool lf_waiter_raise_locked(
 	return waits;
 }
 
+/*
+ * The unit's own barrier, for a reset that may wait for other units first: who was told of it sends again
+ * what it took away, and the old one may still be at the store. One that stands holds for what was marked
+ * now, too, which is all that it counted and more. Lanes are stopped.
+ */
+static void lf_bar_locked(struct lf_adapter *adapter, const struct lf_waiter *waiter)
+{
+	struct lf_waiter *bar = &waiter->lu->bar;
+	bool stands = lf_link_in_list(&bar->link);
+
+	if (!stands)
+		*bar = (struct lf_waiter){.lu = waiter->lu, .barrier = true};
+	bar->epoch = waiter->epoch;
+	bar->remaining = waiter->remaining;
+	if (!stands)
+		lf_waiter_enlist_locked(adapter, bar);
+}
+
 void lf_waiter_strike_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
 {
 	lf_lanes_stop(adapter);
 	waiter->epoch = waiter->lu->struck_epoch = ++waiter->lu->epoch;
 	waiter->remaining = lf_waiter_mark_tasks(adapter, waiter, LF_MARK_ABORTED, false);
+	if (waiter->barrier)
+		lf_bar_locked(adapter, waiter);
 	lf_lanes_go(adapter);
 }
 
 bool lf_waiter_follow_locked(struct lf_adapter *adapter, struct lf_waiter *waiter)
 {
 	lf_lanes_stop(adapter);
+	waiter->barrier = false; /* the unit has its own */
 	waiter->epoch = waiter->lu->struck_epoch;
 	waiter->remaining = lf_waiter_mark_tasks(adapter, waiter, LF_MARK_NONE, false);
 	bool waits = lf_waiter_enlist_locked(adapter, waiter);
@@ -181,7 +202,7 @@ bool lf_task_may_run_locked(struct lf_task *task)
 	lf_list_each(link, after, &task->lu->barriers)
 	{
 		const struct lf_waiter *barrier = lf_container(link, struct lf_waiter, barrier_link);
-		bool passes = task->attribute == LF_TASK_HEAD_OF_QUEUE && barrier->fire == NULL;
+		bool passes = task->attribute == LF_TASK_HEAD_OF_QUEUE && barrier->ordered;
 		if (barrier != &task->order && !passes && !lf_older(task->epoch, barrier->epoch))
 			return false;
 	}
@@ -190,7 +211,7 @@ bool lf_task_may_run_locked(struct lf_task *task)
 
 void lf_task_order_locked(struct lf_adapter *adapter, struct lf_task *task)
 {
-	task->order = (struct lf_waiter){.lu = task->lu, .barrier = true};
+	task->order = (struct lf_waiter){.lu = task->lu, .barrier = true, .ordered = true};
 	lf_waiter_raise_locked(adapter, &task->order, LF_MARK_NONE, false);
 }
 
@@ -258,10 +279,11 @@ static void lf_waiters_count_down_locked(
 			continue;
 		lf_list_remove(link);
 		lf_watch_less_locked(adapter);
-		if (waiter->fire == NULL)
-			continue; /* an ORDERED task: a barrier until it retires itself */
+		if (waiter->ordered)
+			continue;
 		lf_barrier_lower_locked(adapter, waiter);
-		lf_list_append(fired, link);
+		if (waiter->fire != NULL)
+			lf_list_append(fired, link);
 	}
 }
 

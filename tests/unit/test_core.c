@@ -242,6 +242,54 @@ TEST(a_target_reset_is_of_all_units_at_once)
 	stage_close(stage);
 }
 
+/* The reset waits for a slow unit: on its neighbour, too, what it took away still is before what comes again.
+ */
+TEST(no_command_passes_one_that_a_target_reset_has_left_at_the_store)
+{
+	struct stage *stage = stage_open();
+	struct command *slow = send(stage, 0x28, LF_TASK_SIMPLE);
+	drain(stage, stage->other, 1);
+	struct command *old = begin(stage, stage->other, 1, 0x2a, 8, LF_TASK_SIMPLE);
+
+	submit(old, true);
+	struct tmf *target = manage(stage, LF_TMF_TARGET_RESET, 0, 0);
+	struct command *told = run_on(stage, stage->other, 1, 0x00);
+	CHECK_EQ(sense_of(told), 0x062903);
+	struct command *again = begin(stage, stage->other, 1, 0x2a, 8, LF_TASK_SIMPLE),
+		       *head = begin(stage, stage->other, 1, 0x2a, 8, LF_TASK_HEAD_OF_QUEUE);
+	submit(again, true);
+	submit(head, true);
+	CHECK_EQ(stage->store[1].count, 1);
+	/* Another reset meanwhile: these go, too, and what comes next waits for the same. */
+	struct tmf *second = manage(stage, LF_TMF_TARGET_RESET, 0, 0);
+	CHECK_EQ(again->request.status, LF_STATUS_TASK_ABORTED);
+	CHECK_EQ(head->request.status, LF_STATUS_TASK_ABORTED);
+	struct command *told_again = run_on(stage, stage->other, 1, 0x00);
+	struct command *last = begin(stage, stage->other, 1, 0x2a, 8, LF_TASK_SIMPLE);
+	submit(last, true);
+	CHECK_EQ(stage->store[1].count, 1);
+	CHECK(held_release(&stage->store[1]));
+	CHECK_EQ(old->ended, 1);
+	CHECK_EQ(stage->store[1].count, 1); /* last: the slow unit holds nobody here */
+	CHECK(held_release(&stage->store[1]));
+	CHECK_EQ(last->request.status, LF_STATUS_GOOD);
+	CHECK_EQ(last->ended, 1);
+	CHECK_EQ(target->answered + second->answered, 0);
+	CHECK(held_release(&stage->store[0]));
+	CHECK_EQ(target->answered, 1);
+	CHECK_EQ(second->answered, 1);
+	free(slow);
+	free(old);
+	free(target);
+	free(told);
+	free(again);
+	free(head);
+	free(second);
+	free(told_again);
+	free(last);
+	stage_close(stage);
+}
+
 /* Nor on one that somebody waits to have alone: who looks is one more to wait for. */
 TEST(who_looks_goes_before_whoever_waits_to_be_alone)
 {
