@@ -129,6 +129,8 @@ void lf_storport_pause(void);
 
 /* ---- SRBs ---- */
 
+#define LF_PNP_NO_ACTION UINT32_MAX
+
 /* What both kinds of SRB say, in one shape (view.c). Pointers lead into the SRB; NULL: it has no such thing.
  */
 struct lf_view {
@@ -143,8 +145,8 @@ struct lf_view {
 	uint32_t cdb_length;
 	UCHAR *scsi_status, *sense_length;
 	void *sense;
-	uint32_t pnp_action, pnp_flags;
-	struct lf_srb *own; /* its extension */
+	uint32_t pnp_action, pnp_flags; /* 0 is StorStartDevice, LF_PNP_NO_ACTION none */
+	struct lf_srb *own;             /* its extension */
 };
 
 /* False: it contradicts itself; nothing but srb and function is set then. Any IRQL up to DISPATCH_LEVEL. */

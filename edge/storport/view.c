@@ -165,7 +165,7 @@ static bool read_extended(STORAGE_REQUEST_BLOCK *srb, struct lf_view *view)
 
 bool lf_view_read(SCSI_REQUEST_BLOCK *srb, struct lf_view *view)
 {
-	*view = (struct lf_view){.srb = srb, .function = srb->Function};
+	*view = (struct lf_view){.srb = srb, .function = srb->Function, .pnp_action = LF_PNP_NO_ACTION};
 	if (is_extended(srb))
 		return read_extended(extended(srb), view);
 	read_old(srb, view);

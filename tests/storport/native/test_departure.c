@@ -488,6 +488,31 @@ TEST(who_was_started_by_an_srb_keeps_its_address_until_one_removes_it)
 	stage_close();
 }
 
+static void without_pieces(void *srb, void *context)
+{
+	(void)context;
+	((struct host_srbex *)srb)->NumSrbExData = 0;
+}
+
+TEST(an_srb_that_names_no_action_starts_nobody)
+{
+	struct stage_unit unit, again;
+
+	stage_open();
+	host_hold_scans(stage, true);
+	CHECK_EQ(stage_connect(&unit, &(struct stage_options){0}), LF_CONTROL_OK);
+	struct host_request request = stage_request(&unit);
+	request.function = HOST_SRB_PNP;
+	request.spoil = without_pieces;
+	stage_run(&request);
+	CHECK_EQ(request.srb_status, HOST_STATUS_INVALID_REQUEST);
+	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
+	host_hold_scans(stage, false);
+	host_settle(stage);
+	up_in_its_place(&again, &unit);
+	stage_close();
+}
+
 TEST(a_lun_goes_and_its_neighbours_stay)
 {
 	struct stage_unit units[3];
