@@ -88,6 +88,12 @@ static void leave_out(struct lf_device *device, enum lf_control_status status)
 	lf_device_close_handles(device, finish);
 }
 
+static void is_back(struct lf_device *device)
+{
+	memset(&device->change.outgoing, 0, sizeof(device->change.outgoing));
+	finish(device);
+}
+
 /* While its file is in none of both, it could be had by another device: it is in outgoing until it is closed.
  */
 static void put_back(struct lf_device *device)
@@ -96,7 +102,7 @@ static void put_back(struct lf_device *device)
 
 	change->outgoing = change->incoming;
 	memset(&change->incoming, 0, sizeof(change->incoming));
-	lf_device_close_store(device, &change->outgoing, finish);
+	lf_device_close_store(device, &change->outgoing, is_back);
 }
 
 static void open_incoming(struct lf_device *device)

@@ -495,6 +495,29 @@ TEST(whoever_goes_while_his_image_comes_in_leaves_the_drive_as_it_was)
 	}
 }
 
+static bool drive_is_idle(void)
+{
+	return show("a") == LF_CONTROL_OK && one.reply.one.device.state != LF_CONTROL_IN_USE;
+}
+
+TEST(an_image_that_was_opened_and_did_not_come_in_is_nobodys)
+{
+	int again;
+
+	set_up_host();
+	CHECK_EQ(connect_image("/a.img", image("a", 512), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	shut(OPENING);
+	insert_dead(&two);
+	wait_at(OPENING, 1);
+	again = dup(dead_fd);
+	lf_handler_forget(&two.call);
+	release(OPENING);
+	run_until(drive_is_idle);
+	CHECK(nothing_is_open());
+	CHECK_EQ(connect_image("/dead.img", again, 0), LF_CONTROL_OK);
+	tear_down();
+}
+
 TEST(a_drive_that_is_to_leave_takes_nothing_in_any_more)
 {
 	static const enum place places[] = {EXAMINING, OPENING};
