@@ -140,6 +140,8 @@ static void removed(struct lf_post *post)
 {
 	struct lf_device *device = lf_container(post, struct lf_device, post);
 
+	/* With what came in while it was to leave, and with nothing in flight any more. */
+	lf_device_describe(device, &device->was);
 	release_unit(device);
 	device->flush.op = LF_OP_FLUSH;
 	device->flush.done = flushed;
@@ -170,9 +172,7 @@ void lf_device_disconnect(struct lf_device *device, struct lf_device_waiter *wai
 		lf_list_append(&device->waiters, &waiter->link);
 	if (device->leaving)
 		return;
-	lf_device_describe(device, &device->was);
 	device->leaving = true;
-	device->was.state = LF_CONTROL_OFFLINE;
 	if (!device->change.runs)
 		lf_device_begin_removal(device);
 }

@@ -125,7 +125,7 @@ struct lf_device {
 
 	/* From lf_device_disconnect on. */
 	bool leaving;
-	struct lf_control_device was;
+	struct lf_control_device was; /* when lu was freed */
 	struct lf_removal removal;
 	struct lf_io flush;
 	struct lf_post post;

@@ -371,6 +371,51 @@ TEST(a_close_that_hangs_holds_up_nobody_and_what_it_has_stays_taken)
 	tear_down();
 }
 
+TEST(what_is_only_closed_has_no_commands_in_flight)
+{
+	struct lf_timer timer = {.fired = release_later};
+
+	set_up_host();
+	CHECK_EQ(connect_image("/dead.img", image("dead", 1 << 20), 0), LF_CONTROL_OK);
+	hold_a_read();
+	shut(CLOSING);
+	ask_about(&two, LF_CONTROL_DISCONNECT, "dead", FOREVER_MS);
+	CHECK_EQ(show("dead"), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.in_flight, 1);
+	lf_loop_timer_set(loop, &timer, lf_time_ns());
+	wait_at(CLOSING, 1);
+	CHECK_EQ(show("dead"), LF_CONTROL_OK);
+	CHECK_EQ(one.reply.one.device.in_flight, 0);
+	lf_loop_timer_cancel(loop, &two.call.timer);
+	two.call.timer.fired(&two.call.timer);
+	CHECK_EQ(ended(&two), LF_CONTROL_TIMED_OUT);
+	CHECK_STR(two.reply.failure.text.bytes,
+		"the host is still at work on its image: it is offline, and goes when that has ended");
+	release(CLOSING);
+	tear_down();
+}
+
+TEST(a_drive_that_leaves_is_shown_with_what_came_in_meanwhile)
+{
+	set_up_host();
+	CHECK_EQ(connect_image("/a.img", image("a", 512), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	hold_a_read();
+	insert(&two, "a", "/dead.img", image("dead", 1024), 0);
+	while (lf_device_opens(lf_devices_next(devices, 0)))
+		run_posts();
+	ask_about(&three, LF_CONTROL_DISCONNECT, "a", FOREVER_MS);
+	shut(CLOSING);
+	release_it();
+	wait_at(CLOSING, 1);
+	CHECK_EQ(show("a"), LF_CONTROL_OK);
+	CHECK_STR(one.reply.one.device.image.bytes, "/dead.img");
+	release(CLOSING);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	CHECK_EQ(ended(&three), LF_CONTROL_OK);
+	CHECK_STR(three.reply.one.device.image.bytes, "/dead.img");
+	tear_down();
+}
+
 TEST(whoever_waits_for_a_close_may_go)
 {
 	set_up_host();
