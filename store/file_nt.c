@@ -4,15 +4,14 @@
 #include "store/file_nt.h"
 #include "trace/trace.h"
 
-#define CLOSE_TIMEOUT_NS 10000000000u
-#define SLEEP_TIMEOUT_NS 10000000000u
+#define CLOSE_PATIENCE_NS 10000000000u
+#define SLEEP_TIMEOUT_NS  10000000000u
 
 /* Zero is a list that was not used yet: there is nobody to call before the first open. */
 static struct {
 	struct lf_lock lock; /* guards what follows; taken before a store's */
 	bool ready;
 	struct lf_link open; /* store->link */
-	struct lf_link left; /* closed, but a thread hangs in the file system */
 	uint32_t sleeping;   /* flushes that are out */
 	KEVENT all_flushed;
 } all;
@@ -22,7 +21,6 @@ static void prepare_lists(void)
 	lf_lock(&all.lock);
 	if (!all.ready) {
 		lf_list_init(&all.open);
-		lf_list_init(&all.left);
 		KeInitializeEvent(&all.all_flushed, NotificationEvent, TRUE);
 		all.ready = true;
 	}
@@ -37,29 +35,6 @@ static void free_store(struct lf_store *store)
 	lf_lock_fini(&store->lock);
 	lf_free(store->path);
 	lf_free(store);
-}
-
-/* Those whose threads have found their way out since they were closed. */
-static void sweep(uint64_t timeout_ns)
-{
-	struct lf_link waiting, *link;
-
-	prepare_lists();
-	lf_list_init(&waiting);
-	lf_lock(&all.lock);
-	while ((link = lf_list_take(&all.left)))
-		lf_list_append(&waiting, link);
-	lf_unlock(&all.lock);
-	while ((link = lf_list_take(&waiting))) {
-		struct lf_store *store = lf_container(link, struct lf_store, link);
-		if (lf_nt_thread_join_within(&store->porter, timeout_ns)) {
-			free_store(store);
-			continue;
-		}
-		lf_lock(&all.lock);
-		lf_list_append(&all.left, &store->link);
-		lf_unlock(&all.lock);
-	}
 }
 
 static char *copy_text(const char *text)
@@ -136,7 +111,7 @@ static enum lf_error file_open(const struct lf_source *source, struct lf_store *
 	struct lf_store *store;
 	enum lf_error error;
 
-	sweep(0);
+	prepare_lists();
 	store = allocate_store(source);
 	if (!store) {
 		lf_message_set(message, "%s: no memory for it: disconnect what is not needed",
@@ -201,27 +176,25 @@ static void file_cancel(struct lf_store *store, struct lf_io *io)
 	lf_unlock(&store->lock);
 }
 
-/* Nothing is in flight, but perhaps the flush before sleep. */
+/*
+ * Nothing is in flight, but perhaps the flush before sleep. However long the file system keeps a thread or
+ * the handle: whoever has closed an image may delete it, or open it again.
+ */
 static void file_close(struct lf_store *store)
 {
-	/* Its threads may outlive this; whoever watches does not. One who is just being told, is: it is
-	 * short. */
+	/* One who is just being told, is: it is short. */
 	lf_store_file_watch(store, NULL, NULL);
-	sweep(0);
 	lf_lock(&all.lock);
 	lf_list_remove(&store->link);
 	lf_unlock(&all.lock);
 	file_cancel(store, &store->sleep_io);
 	lf_trace_store_closed(0, 0, 0, 0);
-	if (lf_file_threads_stop(store, CLOSE_TIMEOUT_NS)) {
-		free_store(store);
-		return;
+	if (!lf_file_threads_stop(store, CLOSE_PATIENCE_NS)) {
+		lf_log(LF_LOG_WARNING, "%s: its file system does not answer: it is let go of when it does",
+			store->path);
+		lf_nt_thread_join(&store->porter);
 	}
-	lf_log(LF_LOG_WARNING, "%s: its file system does not answer: it is let go of when it does",
-		store->path);
-	lf_lock(&all.lock);
-	lf_list_append(&all.left, &store->link);
-	lf_unlock(&all.lock);
+	free_store(store);
 }
 
 const struct lf_store_ops lf_store_file_ops = {
@@ -233,12 +206,11 @@ const struct lf_store_ops lf_store_file_ops = {
 };
 
 /*
- * Also those that were left; and what other processors still run of ours, in a DPC that has a few
- * instructions to go. The driver's code stays till then.
+ * What other processors still run of ours, in a DPC that has a few instructions to go. The driver's code
+ * stays till then.
  */
 void lf_store_file_quiesce(void)
 {
-	sweep(UINT64_MAX);
 	KeFlushQueuedDpcs();
 }
 
