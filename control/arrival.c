@@ -3,8 +3,9 @@
 #include "control/device.h"
 
 #define CD_BLOCK_BYTES 2048
-/* Fewer than a server lets clients have outstanding: somebody can always ask what goes on. */
-#define ARRIVALS_MAX 48
+/* Half of what a server lets clients have outstanding, so that somebody can ask what goes on. In the driver
+ * another quarter may hang before they arrive here (ioctl_nt.c). */
+#define ARRIVALS_MAX 32
 
 /*
  * All of it on the loop but for what work.c has threads for:

@@ -316,7 +316,7 @@ TEST(an_adapter_that_stops_waits_for_what_is_opened_and_refuses_it)
 
 TEST(so_many_images_are_opened_at_once_and_no_more)
 {
-	enum { MOST = 48 };
+	enum { MOST = 32 };
 	static struct asker many[MOST];
 	int fd = image("x", 512);
 	char path[32];

@@ -43,15 +43,21 @@ static uint32_t end(struct asked *asked, uint16_t command)
 	return asked->reply.header.status;
 }
 
-static void begin_connect(struct asked *asked)
+static void begin_connect_with(struct asked *asked, uint32_t flags)
 {
 	static union lf_control_request request;
 
 	memset(&request, 0, sizeof(request));
 	request.header.command = LF_CONTROL_CONNECT;
 	request.connect.lun = UINT32_MAX;
+	request.connect.flags = flags;
 	lf_control_set_text(&request.connect.path, STAGE_PREFIX "UNC\\" DEAD);
 	begin(asked, &request);
+}
+
+static void begin_connect(struct asked *asked)
+{
+	begin_connect_with(asked, 0);
 }
 
 static void begin_disconnect(struct asked *asked)
@@ -156,6 +162,65 @@ TEST(a_connect_that_a_dead_share_holds_up_holds_up_nobody)
 		disconnect_dead();
 	}
 	printf("# %u questions\n", (unsigned)questions);
+	stage_close();
+}
+
+static uint32_t spared, standing; /* by atomics; questions that are answered still, and that stand still */
+static bool shut;
+
+static NTSTATUS stands_still(void *context, enum lf_fake_op op, uint64_t offset, uint64_t length)
+{
+	(void)context;
+	(void)op;
+	(void)offset;
+	(void)length;
+	if (__atomic_load_n(&spared, __ATOMIC_SEQ_CST) > 0) {
+		__atomic_sub_fetch(&spared, 1, __ATOMIC_SEQ_CST);
+		return STATUS_MORE_PROCESSING_REQUIRED;
+	}
+	__atomic_add_fetch(&standing, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&shut, __ATOMIC_SEQ_CST))
+		stage_pause();
+	return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+/* While its handle is opened two questions are asked of an image; the others when it arrives. */
+static void begin_to_stand(struct asked *asked, uint32_t answered)
+{
+	uint32_t before = __atomic_load_n(&standing, __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(&spared, answered, __ATOMIC_SEQ_CST);
+	begin_connect_with(asked, LF_CONTROL_READ_ONLY);
+	while (__atomic_load_n(&standing, __ATOMIC_SEQ_CST) == before)
+		stage_pause();
+}
+
+TEST(somebody_can_ask_what_goes_on_while_a_dead_share_holds_up_as_many_connects_as_may_be)
+{
+	enum { ARRIVE = 32, OPEN = 16 };
+	static struct asked many[ARRIVE + OPEN], more;
+
+	open_stage();
+	spared = standing = 0;
+	shut = true;
+	lf_fake_rule_add(&(struct lf_fake_rule){
+		.file = dead, .ops = 1u << LF_FAKE_ASK, .what = LF_FAKE_CALL, .call = stands_still});
+	for (uint32_t i = 0; i < ARRIVE; i++)
+		begin_to_stand(&many[i], 2);
+	__atomic_store_n(&spared, 2, __ATOMIC_SEQ_CST);
+	begin_connect_with(&more, LF_CONTROL_READ_ONLY);
+	CHECK_EQ(end(&more, LF_CONTROL_CONNECT), LF_CONTROL_BUSY);
+	CHECK_STR(more.reply.failure.text.bytes, "too many images are just being opened: try again");
+	for (uint32_t i = 0; i < OPEN; i++)
+		begin_to_stand(&many[ARRIVE + i], 0);
+	begin_connect_with(&more, LF_CONTROL_READ_ONLY);
+	CHECK_EQ(end(&more, LF_CONTROL_CONNECT), LF_CONTROL_BUSY);
+	CHECK_STR(more.reply.failure.text.bytes, "too many requests are outstanding: try again");
+	CHECK_EQ(stage_count(), 1);
+	lf_fake_rules_clear();
+	__atomic_store_n(&shut, false, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < ARRIVE + OPEN; i++)
+		host_service_wait(&many[i].service);
 	stage_close();
 }
 
