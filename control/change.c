@@ -7,11 +7,16 @@
  * One change at a time for a device; all of it on the loop but for the done functions of the core, which only
  * post, and what work.c has threads for:
  *
- * insert: examine -> examined -> open -> opened -> exchange; eject: exchange
- * exchange: lf_lu_change_medium -> medium_done -> changed -> FLUSH of what was in -> flushed -> written
- *           -> close -> put_away -> finish
- * insert what is ejected: examine -> examined -> exchange for nothing ... put_away -> open -> opened ->
- * exchange resize: resize_store -> resized -> lf_lu_resize -> resize_done -> finish
+ * insert: examine -> examined -> open -> opened -> exchange;
+ *
+ * eject: exchange;
+ *
+ * exchange: lf_lu_change_medium -> medium_done -> changed -> FLUSH of what was in -> flushed -> written ->
+ * close -> put_away -> finish;
+ *
+ * insert of what is ejected: examine -> examined -> exchange for nothing -> open -> opened -> exchange;
+ *
+ * resize: resize_store -> resized -> lf_lu_resize -> resize_done -> finish.
  *
  * One post serves all: they follow one another.
  */

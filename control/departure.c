@@ -6,8 +6,9 @@
  * Two ways that begin together, each with its own end; all of it on the loop but for the functions that only
  * post, and for the close:
  *
- * lf_lu_remove -> removal_done -> removed -> FLUSH -> flushed -> written -> close -> gone: it has left the
- * table edge.depart -> departed -> let_go: the address may be given again
+ * lf_lu_remove -> removal_done -> removed -> FLUSH -> flushed -> written -> close -> gone from the table;
+ *
+ * edge.depart -> departed -> let_go: the address may be given again.
  *
  * The unit is freed, and with it its address, when removed and let_go have both run. The device does not wait
  * for the second: its name, its number and its image are free before. An edge without depart lets go at once.

@@ -149,8 +149,8 @@ bool lf_device_opens(const struct lf_device *device);
 struct lf_lu *lf_device_lu(struct lf_device *device);
 
 /*
- * Disconnects all, and takes no new ones. emptied runs once when the last is gone and the edge has let go of
- * every address, perhaps from within.
+ * Disconnects all, and takes no new ones. emptied runs once, perhaps from within, when the last is gone, what
+ * was arriving or refused is closed, and the edge has let go of every address.
  */
 void lf_devices_stop(struct lf_devices *devices, void (*emptied)(void *context), void *context);
 

@@ -378,7 +378,8 @@ static void iscsi_stopped(void *context)
 static void give_up(struct lf_timer *timer)
 {
 	if (lf_container(timer, struct daemon, deadline)->drained) {
-		lf_log(LF_LOG_NOTICE, "stopped; the host still writes what initiators did not synchronize");
+		lf_log(LF_LOG_NOTICE,
+			"stopped; the host still writes what nobody synchronized, or keeps an image open");
 		_exit(EXIT_SUCCESS);
 	}
 	lf_log(LF_LOG_ERROR, "commands were still in flight after 5 s: their writes may be lost");
