@@ -105,6 +105,7 @@ static void put_back(struct lf_device *device)
 {
 	struct lf_device_change *change = &device->change;
 
+	change->opens = true; /* as before the exchange: nothing comes of it, now or later */
 	change->outgoing = change->incoming;
 	memset(&change->incoming, 0, sizeof(change->incoming));
 	lf_device_close_store(device, &change->outgoing, is_back);

@@ -87,7 +87,7 @@ struct lf_device_arrival {
 
 /* What is just being changed, one thing at a time: change.c. */
 struct lf_device_change {
-	bool runs, opens;                /* opens: so far an image is being opened, and nothing has changed */
+	bool runs, opens; /* opens: an image is being opened, or put back: nothing has changed */
 	struct lf_device_waiter *waiter; /* NULL: nobody waits any more */
 	struct lf_device_medium incoming, outgoing;
 	bool again; /* what comes in is what is ejected: it is opened anew once that was closed */

@@ -142,7 +142,8 @@ enum lf_control_status lf_device_resize(struct lf_device *device, uint64_t size_
 enum lf_control_status lf_device_clear_reservations(
 	struct lf_device *device, struct lf_device_waiter *waiter, struct lf_message *message);
 
-/* An insert that was begun has its image still to open: it may be taken back by forgetting the waiter. */
+/* An insert that was begun has its image still to open, or to put back: nothing comes of it without its
+ * waiter. */
 bool lf_device_opens(const struct lf_device *device);
 
 /* For lf_lu_count and lf_lu_reservation; NULL: it is gone but for its store. */

@@ -563,6 +563,30 @@ TEST(an_image_that_was_opened_and_did_not_come_in_is_nobodys)
 	tear_down();
 }
 
+TEST(an_image_that_is_refused_and_hangs_as_it_is_closed_is_not_said_to_come_in_later)
+{
+	struct lf_nexus_options options = {.initiator = "test"};
+
+	set_up_host();
+	CHECK_EQ(connect_image("/a.img", image("a", 512), LF_CONTROL_REMOVABLE), LF_CONTROL_OK);
+	memset(&command, 0, sizeof(command));
+	nexus = lf_nexus_open(adapter, &options);
+	send_command(0x00, 6, 0);
+	send_short(0x1e, 1); /* PREVENT ALLOW MEDIUM REMOVAL */
+	CHECK_EQ(command.status, LF_STATUS_GOOD);
+	shut(CLOSING);
+	insert_dead(&two);
+	wait_at(CLOSING, 1);
+	lf_loop_timer_cancel(loop, &two.call.timer);
+	two.call.timer.fired(&two.call.timer);
+	CHECK(!two.answered);
+	release(CLOSING);
+	CHECK_EQ(ended(&two), LF_CONTROL_BUSY);
+	CHECK(strstr(two.reply.failure.text.bytes, "an initiator has locked the medium in"));
+	lf_nexus_close(nexus);
+	tear_down();
+}
+
 TEST(a_drive_that_is_to_leave_takes_nothing_in_any_more)
 {
 	static const enum place places[] = {EXAMINING, OPENING};
