@@ -47,5 +47,9 @@ struct lf_device *lf_devices_next(struct lf_devices *devices, uint32_t after)
 
 struct lf_device *lf_device_next(struct lf_device *device)
 {
-	return lf_devices_next(device->devices, device->number);
+	struct lf_link *list = &device->devices->list, *link = device->link.next;
+
+	while (link != list && lf_device_of(link)->arrival)
+		link = link->next;
+	return link == list ? NULL : lf_device_of(link);
 }

@@ -194,6 +194,27 @@ TEST(a_device_that_is_just_arriving_is_said_to_be)
 	tear_down();
 }
 
+TEST(a_list_passes_over_what_is_just_arriving)
+{
+	struct lf_device *first, *second;
+
+	set_up_host();
+	CHECK_EQ(connect_image("/a.img", image("a", 512), 0), LF_CONTROL_OK);
+	shut(OPENING);
+	begin_dead(&one, "/dead.img", 0);
+	wait_at(OPENING, 1);
+	begin_connect(&two, "/b.img", image("b", 512), 0, 0, UINT32_MAX);
+	CHECK_EQ(ended(&two), LF_CONTROL_OK);
+	first = lf_devices_next(devices, 0);
+	second = lf_devices_next(devices, 1);
+	CHECK(first != NULL && second != NULL && first != second);
+	CHECK(lf_device_next(first) == second && lf_device_next(second) == NULL);
+	release(OPENING);
+	CHECK_EQ(ended(&one), LF_CONTROL_OK);
+	CHECK(lf_device_next(second) != NULL && lf_device_next(second) == lf_devices_next(devices, 2));
+	tear_down();
+}
+
 static uint32_t connect_named(const char *path, int fd, const char *name, const char *serial)
 {
 	union lf_control_request request;
