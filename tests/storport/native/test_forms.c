@@ -304,34 +304,6 @@ TEST(both_directions_are_the_commands_own)
 	stage_close();
 }
 
-/* Storport's shorter form has no RawDeviceOK: what lies behind that bit is one lower. */
-TEST(the_shorter_capabilities_are_filled_in_too)
-{
-	struct stage_unit unit;
-
-	stage_open();
-	stage_up(&unit, NULL);
-	for (uint32_t i = 0; i < lf_count_of(forms); i++) {
-		struct host_capabilities_old capabilities = {.Version = 1};
-		struct host_request request = stage_request(&unit);
-
-		request.function = HOST_SRB_PNP;
-		request.form = forms[i];
-		request.action = HOST_PNP_QUERY_CAPABILITIES;
-		request.flags = HOST_FLAGS_DATA_IN;
-		request.data = &capabilities;
-		request.length = sizeof(capabilities);
-		CHECK_EQ(stage_run(&request), 0);
-		CHECK_EQ(capabilities.Bits,
-			HOST_CAPABLE_EJECT | HOST_CAPABLE_REMOVABLE | HOST_CAPABLE_SURPRISE_REMOVAL >> 1);
-		request.length = sizeof(capabilities) - 1;
-		stage_run(&request);
-		CHECK_EQ(request.srb_status, HOST_STATUS_INVALID_REQUEST);
-	}
-	stage_down(&unit);
-	stage_close();
-}
-
 /* ---- Order ---- */
 
 static void write_begin(struct host_request *request, const struct stage_unit *unit, UCHAR action,
