@@ -186,6 +186,9 @@ static void file_close(struct lf_store *store)
 	lf_store_file_watch(store, NULL, NULL);
 	lf_lock(&all.lock);
 	lf_list_remove(&store->link);
+	lf_lock(&store->lock);
+	store->sleep_again = false;
+	lf_unlock(&store->lock);
 	lf_unlock(&all.lock);
 	file_cancel(store, &store->sleep_io);
 	lf_trace_store_closed(0, 0, 0, 0);
@@ -226,18 +229,23 @@ enum lf_error lf_store_load_state(
 
 /* ---- before the machine sleeps ---- */
 
+/* What was written while one flush ran is not in it, but whoever asked meanwhile waits for that, too. */
 static void sleep_done(struct lf_io *io)
 {
 	struct lf_store *store = lf_container(io, struct lf_store, sleep_io);
+	bool again;
 
 	lf_lock(&all.lock);
-	if (--all.sleeping == 0)
-		KeSetEvent(&all.all_flushed, IO_NO_INCREMENT, FALSE);
-	lf_unlock(&all.lock);
 	lf_lock(&store->lock);
-	store->sleep_busy = false;
+	store->sleep_busy = again = store->sleep_again;
+	store->sleep_again = false;
 	KeSetEvent(&store->porter_wake, IO_NO_INCREMENT, FALSE);
 	lf_unlock(&store->lock);
+	if (again)
+		file_submit(store, io);
+	else if (--all.sleeping == 0)
+		KeSetEvent(&all.all_flushed, IO_NO_INCREMENT, FALSE);
+	lf_unlock(&all.lock);
 }
 
 static bool begin_sleep_flush(struct lf_store *store)
@@ -245,6 +253,7 @@ static bool begin_sleep_flush(struct lf_store *store)
 	bool begins;
 
 	lf_lock(&store->lock);
+	store->sleep_again = store->sleep_busy;
 	begins = !store->sleep_busy && !store->read_only &&
 		 store->flushed_changes != lf_atomic_load_relaxed_u64(&store->changes);
 	if (begins)

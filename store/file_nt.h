@@ -119,8 +119,9 @@ struct lf_store {
 	struct lf_file_flight sync_flight;
 	uint32_t reserve_mask; /* which of reserve are free */
 	bool stopping;
-	bool sleep_busy; /* sleep_io is out */
-	bool removed;    /* the volume went */
+	bool sleep_busy;  /* sleep_io is out */
+	bool sleep_again; /* and somebody asked since */
+	bool removed;     /* the volume went */
 	void (*watch)(void *context);
 	void *watch_context;
 	struct lf_file_log logs[LF_FILE_ERRORS];

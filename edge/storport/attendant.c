@@ -8,9 +8,6 @@
 /* What \Callback\PowerState says first: the second argument is whether the machine is awake. */
 #define LF_POWER_STATE_LOCK 3
 
-/* More than the backend takes for it, whose own limit comes first. */
-#define LF_SLEEP_LIMIT_NS 15000000000ull
-
 /* ---- Errands ---- */
 
 /* Up to DISPATCH_LEVEL. */
@@ -46,6 +43,13 @@ void lf_attendant_show_interface(struct lf_storport *storport)
 		show(storport, TRUE);
 }
 
+/* PASSIVE_LEVEL. Whoever asks while others are at it waits for what was written before he asked. */
+static void make_stable(struct lf_storport *storport)
+{
+	lf_trace_storport_sleep(0, 0, 0, 0);
+	storport->backend->sleep(storport->context);
+}
+
 /* PASSIVE_LEVEL. */
 static void attend(void *context)
 {
@@ -57,11 +61,8 @@ static void attend(void *context)
 		errands = lf_atomic_and_u32(&storport->attendant.errands, 0);
 		if (errands & LF_ERRAND_INTERFACE)
 			lf_attendant_show_interface(storport);
-		if (errands & LF_ERRAND_SLEEP) {
-			lf_trace_storport_sleep(0, 0, 0, 0);
-			storport->backend->sleep(storport->context);
-			(void)KeSetEvent(&storport->attendant.stable, IO_NO_INCREMENT, FALSE);
-		}
+		if (errands & LF_ERRAND_SLEEP)
+			make_stable(storport);
 	}
 }
 
@@ -75,15 +76,13 @@ static void attend(void *context)
 static VOID power_changed(PVOID context, PVOID what, PVOID awake)
 {
 	struct lf_storport *storport = context;
-	KEVENT *stable = &storport->attendant.stable;
-	LARGE_INTEGER limit = {.QuadPart = lf_nt_relative(LF_SLEEP_LIMIT_NS)};
 
 	if ((uintptr_t)what != LF_POWER_STATE_LOCK || (uintptr_t)awake != 0)
 		return;
-	KeClearEvent(stable);
-	send(storport, LF_ERRAND_SLEEP);
 	if (KeGetCurrentIrql() == PASSIVE_LEVEL)
-		(void)KeWaitForSingleObject(stable, Executive, KernelMode, FALSE, &limit);
+		make_stable(storport);
+	else
+		send(storport, LF_ERRAND_SLEEP);
 }
 
 static void watch_power(struct lf_storport *storport)
@@ -131,7 +130,6 @@ bool lf_attendant_start(struct lf_storport *storport, DEVICE_OBJECT *pdo)
 	struct lf_attendant *attendant = &storport->attendant;
 
 	KeInitializeEvent(&attendant->event, SynchronizationEvent, FALSE);
-	KeInitializeEvent(&attendant->stable, NotificationEvent, FALSE);
 	attendant->thread.run = attend;
 	attendant->thread.context = storport;
 	if (lf_nt_thread_start(&attendant->thread) != LF_OK)

@@ -85,7 +85,6 @@ struct lf_attendant {
 	struct lf_nt_thread thread;
 	bool running;
 	KEVENT event;
-	KEVENT stable;         /* what was written has become so, for whoever sent for it */
 	uint32_t errands;      /* atomic, enum lf_errand */
 	uint32_t first_errand; /* atomic: the first SRB has sent for it */
 	PCALLBACK_OBJECT power;

@@ -29,7 +29,8 @@ struct lf_storport_backend {
 	/* HwCompleteServiceIrp, PASSIVE_LEVEL: the adapter goes; IRPs that pend are completed before it
 	 * returns. */
 	void (*service_stop)(void *context);
-	/* The machine goes to sleep, PASSIVE_LEVEL: what was written is made stable. */
+	/* The machine goes to sleep, PASSIVE_LEVEL, by several threads at once: what was written before is
+	 * stable when it returns, or took too long. */
 	void (*sleep)(void *context);
 	/* The driver is unloaded, PASSIVE_LEVEL: every adapter was stopped. */
 	void (*unload)(void);
