@@ -147,6 +147,7 @@ struct host_service {
 void host_service_begin(struct host *host, struct host_service *service);
 void host_service_cancel(struct host_service *service);
 void host_service_wait(struct host_service *service);
+bool host_service_has_ended(struct host_service *service);
 void host_service(struct host *host, struct host_service *service);
 
 #endif

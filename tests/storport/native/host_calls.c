@@ -130,6 +130,16 @@ void host_service_wait(struct host_service *service)
 	service->irp = NULL;
 }
 
+bool host_service_has_ended(struct host_service *service)
+{
+	bool ended;
+
+	host_lock(service->host);
+	ended = service->ended;
+	host_unlock(service->host);
+	return ended;
+}
+
 void host_service(struct host *host, struct host_service *service)
 {
 	host_service_begin(host, service);

@@ -294,12 +294,16 @@ TEST(a_resize_that_a_dead_share_holds_up_holds_up_nobody)
 	stage_close();
 }
 
+/* Until whoever asked has heard that the adapter goes, and a while longer. */
 static NTSTATUS is_slow(void *context, enum lf_fake_op op, uint64_t offset, uint64_t length)
 {
-	(void)context;
+	struct asked *asked = context;
+
 	(void)op;
 	(void)offset;
 	(void)length;
+	while (!host_service_has_ended(&asked->service))
+		stage_pause();
 	for (uint32_t i = 0; i < 50; i++)
 		stage_pause();
 	return STATUS_MORE_PROCESSING_REQUIRED;
@@ -317,7 +321,8 @@ TEST(an_adapter_stops_while_a_dead_share_holds_up_a_connect)
 			.spared = i,
 			.count = 1,
 			.what = LF_FAKE_CALL,
-			.call = is_slow});
+			.call = is_slow,
+			.context = &asked});
 		begin_connect(&asked);
 		while (lf_fake_file_count(dead, LF_FAKE_ASK) <= i)
 			stage_pause();
