@@ -11,6 +11,7 @@ ULONG StorPortExtendedFunction(enum host_extended_function code, void *extension
 void StorPortNotification(enum host_notification type, void *extension, ...)
 {
 	struct host *host = host_of(extension);
+	host_hw_passive_initialize *routine;
 	va_list values;
 
 	if (type !=
@@ -25,7 +26,8 @@ void StorPortNotification(enum host_notification type, void *extension, ...)
 		host_bus_changed(host, va_arg(values, ULONG));
 		break;
 	case HOST_NOTIFY_ENABLE_PASSIVE_INITIALIZATION:
-		host_ask_passive(host, va_arg(values, host_hw_passive_initialize *), va_arg(values, LONG *));
+		routine = va_arg(values, host_hw_passive_initialize *);
+		host_ask_passive(host, routine, va_arg(values, LONG *));
 		break;
 	default:
 		lf_fake_broken("StorPortNotification(%x) is nothing for a virtual adapter", type);
