@@ -332,6 +332,7 @@ TEST(queue_actions_are_kept)
 
 		stage_open();
 		stage_up(&unit, NULL);
+		host_settle(stage);
 		stage_hold_read(&unit, &read, found);
 		stage_fill(block, 1, 1);
 		stage_fill(last, 1, 2);

@@ -550,6 +550,7 @@ TEST(images_that_hang_leave_room_for_another)
 		snprintf(path, sizeof(path), "C:\\hung%u.img", i);
 		stage_up(&units[i], &(struct stage_options){.path = path});
 	}
+	host_settle(stage);
 	lf_fake_run_on(1);
 	for (uint32_t i = 0; i < count; i++) {
 		if (i % depth == 0)

@@ -531,6 +531,7 @@ TEST(three_hundred_commands_wait_on_one_unit)
 	CHECK(requests != NULL && blocks != NULL);
 	stage_open();
 	stage_up(&unit, NULL);
+	host_settle(stage);
 	CHECK(host_config(stage)->MaxIOsPerLun >= DEPTH);
 	for (uint32_t i = 0; i < DEPTH; i++) {
 		stage_fill(expected, i, 3);
