@@ -14,6 +14,8 @@
 #define SERIAL_BYTES  36
 #define NEWCOMERS_MAX 3
 
+#define UNIT_NOT_SUPPORTED 0x052500 /* it left while the question was on its way */
+
 enum found { FOUND_NOBODY, FOUND_NO_LUN, FOUND_NO_UNIT, FOUND_UNIT };
 
 struct host_place *host_place(struct host *host, uint8_t target, uint8_t lun)
@@ -71,7 +73,8 @@ static enum found inquire(
 			return FOUND_NO_UNIT;
 		status = ask(host, &request);
 	}
-	if (status == HOST_STATUS_INVALID_LUN)
+	if (status == HOST_STATUS_INVALID_LUN ||
+		(status == HOST_STATUS_ERROR && host_sense(&request) == UNIT_NOT_SUPPORTED))
 		return FOUND_NO_LUN;
 	if (status == HOST_STATUS_NO_DEVICE)
 		return FOUND_NOBODY;
