@@ -12,6 +12,7 @@ static struct {
 	struct lf_lock lock; /* guards what follows; taken before a store's */
 	bool ready;
 	struct lf_link open; /* store->link */
+	uint64_t sleeps;     /* how often somebody asked for all to be flushed */
 	uint32_t sleeping;   /* flushes that are out */
 	KEVENT all_flushed;
 } all;
@@ -241,10 +242,12 @@ static void sleep_done(struct lf_io *io)
 	store->sleep_again = false;
 	KeSetEvent(&store->porter_wake, IO_NO_INCREMENT, FALSE);
 	lf_unlock(&store->lock);
-	if (again)
+	if (again) {
+		store->sleep_number = all.sleeps;
 		file_submit(store, io);
-	else if (--all.sleeping == 0)
+	} else if (--all.sleeping == 0) {
 		KeSetEvent(&all.all_flushed, IO_NO_INCREMENT, FALSE);
+	}
 	lf_unlock(&all.lock);
 }
 
@@ -269,27 +272,43 @@ static void flush_for_sleep(struct lf_store *store)
 	memset(&store->sleep_io, 0, sizeof(store->sleep_io));
 	store->sleep_io.op = LF_OP_FLUSH;
 	store->sleep_io.done = sleep_done;
+	store->sleep_number = all.sleeps;
 	if (all.sleeping++ == 0)
 		KeClearEvent(&all.all_flushed);
 	file_submit(store, &store->sleep_io);
+}
+
+/*
+ * Whoever has waited for too long takes back what was begun for him. What was begun for those who asked later
+ * is theirs: they would take its end for a good one.
+ */
+static void give_up(uint64_t number)
+{
+	lf_lock(&all.lock);
+	lf_list_each(link, after, &all.open)
+	{
+		struct lf_store *store = lf_container(link, struct lf_store, link);
+		if (store->sleep_number <= number)
+			file_cancel(store, &store->sleep_io);
+	}
+	lf_unlock(&all.lock);
 }
 
 /* The machine waits for this: a share that is gone must not keep it awake. */
 void lf_store_file_flush_all(void)
 {
 	LARGE_INTEGER timeout = {.QuadPart = lf_nt_relative(SLEEP_TIMEOUT_NS)};
+	uint64_t number;
 	NTSTATUS status;
 
 	prepare_lists();
 	lf_lock(&all.lock);
+	number = ++all.sleeps;
 	lf_list_each(link, after, &all.open) flush_for_sleep(lf_container(link, struct lf_store, link));
 	lf_unlock(&all.lock);
 	status = KeWaitForSingleObject(&all.all_flushed, Executive, KernelMode, FALSE, &timeout);
 	if (status == STATUS_SUCCESS)
 		return;
 	lf_log(LF_LOG_ERROR, "not all that was written could be made stable before sleep");
-	lf_lock(&all.lock);
-	lf_list_each(link, after, &all.open) file_cancel(lf_container(link, struct lf_store, link),
-		&lf_container(link, struct lf_store, link)->sleep_io);
-	lf_unlock(&all.lock);
+	give_up(number);
 }

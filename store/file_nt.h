@@ -128,6 +128,7 @@ struct lf_store {
 
 	IRP *reserve[LF_FILE_RESERVE];
 	struct lf_io sleep_io; /* the flush before the machine sleeps */
+	uint64_t sleep_number; /* the last who had asked when it began; file_nt.c's lock */
 	struct lf_link link;   /* in the list of all, see file_nt.c */
 	void *notification;    /* the porter's, once it runs */
 

@@ -278,6 +278,63 @@ TEST(before_sleep_a_flush_that_hangs_is_begun_once)
 	finish();
 }
 
+struct sleeper {
+	pthread_t thread;
+	bool is_asleep;
+};
+
+static void *fall_asleep(void *context)
+{
+	struct sleeper *sleeper = context;
+
+	lf_store_file_flush_all();
+	__atomic_store_n(&sleeper->is_asleep, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void send_to_sleep(struct sleeper *sleeper)
+{
+	sleeper->is_asleep = false;
+	CHECK_EQ(pthread_create(&sleeper->thread, NULL, fall_asleep, sleeper), 0);
+	doze(100); /* he has asked, and waits */
+}
+
+static bool is_asleep(struct sleeper *sleeper)
+{
+	return __atomic_load_n(&sleeper->is_asleep, __ATOMIC_SEQ_CST);
+}
+
+/* His patience ends while the flush is out that was begun for the next one: that one's is not taken away. */
+TEST(before_sleep_one_who_gives_up_takes_the_flush_from_nobody_else)
+{
+	struct sleeper first, second;
+
+	begin();
+	CHECK(job_write(&image, 0, 4096, 19));
+	hold_on(image.file, FLUSH, LF_FAKE_PEND, STATUS_SUCCESS, 2);
+	lf_fake_clock_rate(10);
+	send_to_sleep(&first);
+	lf_fake_clock_rate(1);
+	CHECK(job_write(&image, 0, 4096, 20));
+	send_to_sleep(&second);
+	lf_fake_release();
+	/* On a machine that is slow the first one has given up already, and both are let go. */
+	while (lf_fake_held() == 0 && !is_asleep(&second))
+		doze(1);
+	if (!is_asleep(&second)) {
+		for (int i = 0; i < 300 && !is_asleep(&first); i++)
+			doze(10);
+		doze(50);
+		CHECK(!is_asleep(&second));
+	}
+	lf_fake_rules_clear();
+	lf_fake_release();
+	pthread_join(first.thread, NULL);
+	pthread_join(second.thread, NULL);
+	CHECK_EQ(flushes(), 2);
+	finish();
+}
+
 /* ---- what has to be flushed ---- */
 
 static void has_to_be_flushed(uint64_t before)
