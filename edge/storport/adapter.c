@@ -178,10 +178,17 @@ ULONG lf_find_adapter(PVOID extension, PVOID pdo, PVOID fdo, PVOID lower, PCHAR 
 
 /* ---- Stop ---- */
 
+/* Threads of Storport's that have completed their SRB or IRP, and are still in here. */
+static void wait_for_those_inside(struct lf_storport *storport)
+{
+	while (InterlockedExchangeAdd(&storport->inside, 0) != 0)
+		lf_storport_pause();
+}
+
 /*
  * HwFreeAdapterResources: PASSIVE_LEVEL, the last callback. Nothing comes any more; what is on its way out is
- * waited for: first whoever is told of departures, then the backend with its threads, then task management,
- * then threads of Storport's that have completed their SRB and are still in here.
+ * waited for: first whoever is inside, perhaps in the backend, and whoever is told of departures, then the
+ * backend with its threads, then task management, then whom that has brought in here again.
  */
 VOID lf_free_adapter_resources(PVOID extension)
 {
@@ -194,10 +201,10 @@ VOID lf_free_adapter_resources(PVOID extension)
 	(void)lf_atomic_or_u32(&storport->stopped, true);
 	lf_attendant_stop(storport);
 	lf_units_stop(storport);
+	wait_for_those_inside(storport);
 	storport->backend->stop(storport->context);
 	lf_resets_stop(storport);
-	while (InterlockedExchangeAdd(&storport->inside, 0) != 0)
-		lf_storport_pause();
+	wait_for_those_inside(storport);
 	lf_resets_destroy(storport);
 	destroy_adapter(storport);
 	lf_units_destroy(storport);

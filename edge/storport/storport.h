@@ -20,8 +20,8 @@ struct lf_storport_backend {
 	 * others. Not LF_OK: the adapter does not start, and stop is not called.
 	 */
 	enum lf_error (*start)(struct lf_storport *storport, struct lf_adapter *adapter, void **context);
-	/* HwFreeAdapterResources, PASSIVE_LEVEL: every unit is freed and every thread joined when it returns.
-	 */
+	/* HwFreeAdapterResources, PASSIVE_LEVEL, with nobody in any of the others: every unit is freed and
+	 * every thread joined when it returns. */
 	void (*stop)(void *context);
 	/* HwProcessServiceRequest, PASSIVE_LEVEL, in the thread of whoever asks: the IRP is the backend's
 	 * until lf_storport_complete. */

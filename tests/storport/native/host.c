@@ -339,6 +339,7 @@ void host_stop(struct host *host)
 		host_registered.HwCompleteServiceIrp(host->extension);
 	if (host->services != NULL)
 		lf_fake_broken("HwCompleteServiceIrp has left a service IRP behind");
+	host_late_ask(host);
 	host_lock(host);
 	host->is_freed = true;
 	host_unlock(host);
@@ -349,6 +350,7 @@ void host_stop(struct host *host)
 	if (host->lingering != 0)
 		lf_fake_broken("HwFreeAdapterResources left a thread behind that comes back from Storport");
 	host_unlock(host);
+	host_late_join(host);
 	lf_fake_range_is_idle(host->extension, host->config.DeviceExtensionSize);
 	forget(host);
 }

@@ -140,7 +140,7 @@ struct host_service {
 	IRP *irp;
 	struct host *host;
 	struct host_service *next;
-	bool ended;
+	bool ended, lingers;
 };
 
 /* In the thread of whoever asks, with its token. */
@@ -149,5 +149,10 @@ void host_service_cancel(struct host_service *service);
 void host_service_wait(struct host_service *service);
 bool host_service_has_ended(struct host_service *service);
 void host_service(struct host *host, struct host_service *service);
+/*
+ * It comes between HwCompleteServiceIrp and HwFreeAdapterResources, and whoever completes it stays in
+ * Storport for a while. The caller's until host_stop.
+ */
+void host_service_late(struct host *host, struct host_service *service);
 
 #endif

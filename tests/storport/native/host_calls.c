@@ -87,6 +87,7 @@ void host_service_begin(struct host *host, struct host_service *service)
 ULONG host_service_completed(struct host *host, IRP *irp)
 {
 	struct host_service **at, *service;
+	bool lingers;
 
 	host_lock(host);
 	at = &host->services;
@@ -109,8 +110,12 @@ ULONG host_service_completed(struct host *host, IRP *irp)
 		memcpy(service->out, irp->AssociatedIrp.SystemBuffer, service->information);
 	lf_fake_irp_complete(irp);
 	host_lock(host);
+	lingers = service->lingers;
 	service->ended = true;
+	host->late_has_ended = host->late_has_ended || lingers;
 	pthread_cond_broadcast(&host->changed);
+	if (lingers)
+		host_stay(host);
 	host_unlock(host);
 	return HOST_STOR_SUCCESS;
 }
@@ -146,4 +151,40 @@ void host_service(struct host *host, struct host_service *service)
 {
 	host_service_begin(host, service);
 	host_service_wait(service);
+}
+
+/* ---- One that comes late ---- */
+
+void host_service_late(struct host *host, struct host_service *service)
+{
+	service->lingers = true;
+	host->late = service;
+}
+
+static void *ask_late(void *context)
+{
+	struct host *host = context;
+
+	host_service_begin(host, host->late);
+	return NULL;
+}
+
+void host_late_ask(struct host *host)
+{
+	if (host->late == NULL)
+		return;
+	if (pthread_create(&host->late_asker, NULL, ask_late, host) != 0)
+		lf_fake_broken("no thread");
+	host_lock(host);
+	while (!host->late_has_ended)
+		host_sleep_locked(host, "a service IRP that comes late to end");
+	host_unlock(host);
+}
+
+void host_late_join(struct host *host)
+{
+	if (host->late == NULL)
+		return;
+	pthread_join(host->late_asker, NULL);
+	lf_fake_irp_free(host->late->irp);
 }

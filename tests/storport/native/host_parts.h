@@ -47,7 +47,10 @@ struct host {
 	bool surprised, is_freed; /* is_freed: HwFreeAdapterResources was called */
 	host_hw_passive_initialize *passive;
 	struct host_service *services; /* that have not ended */
-	KSPIN_LOCK start_io;           /* what Storport holds across HwResetBus */
+	struct host_service *late;     /* that comes when the adapter goes; NULL: none does */
+	bool late_has_ended;
+	pthread_t late_asker;
+	KSPIN_LOCK start_io; /* what Storport holds across HwResetBus */
 
 	struct host_frame *frames[HOST_BUCKETS];
 	uint32_t outstanding, lingering;
@@ -87,6 +90,11 @@ ULONG host_system_address(struct host *host, void *srb, void **address);
 ULONG host_original_mdl(struct host *host, void *srb, MDL **mdl);
 void host_bus_changed(struct host *host, ULONG path);
 ULONG host_service_completed(struct host *host, IRP *irp);
+/* With the lock, which is let go: the adapter may go now, but for this thread. */
+void host_stay(struct host *host);
+/* The one that comes late, if there is one: it has ended when ask returns, and its thread when join does. */
+void host_late_ask(struct host *host);
+void host_late_join(struct host *host);
 
 void host_scan_start(struct host *host);
 /* Every unit goes: those that were announced, and nobody else. */

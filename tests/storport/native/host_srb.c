@@ -407,9 +407,9 @@ void host_linger(struct host_request *request)
 	request->lingers = true;
 }
 
-/* With the lock, which is let go: the adapter may go now, but for this thread. */
-static void linger(struct host *host)
+void host_stay(struct host *host)
 {
+	host->lingering++;
 	for (int i = 0; i < LINGER_MS; i++) {
 		host_unlock(host);
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -453,10 +453,9 @@ void host_completed(struct host *host, void *srb)
 		place->outstanding--;
 	if (done == NULL)
 		request->ended = true;
-	host->lingering += lingers;
 	pthread_cond_broadcast(&host->changed);
 	if (lingers)
-		linger(host);
+		host_stay(host);
 	host_unlock(host);
 }
 

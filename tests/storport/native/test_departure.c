@@ -716,3 +716,14 @@ TEST(the_driver_is_unloaded_and_comes_again)
 		stage_close();
 	}
 }
+
+/* Storport tells us first to let go of all requests, and only then lets nobody in any more. */
+TEST(who_asks_while_the_adapter_goes_finds_it_there_until_he_is_out)
+{
+	struct host_service late = {0};
+
+	stage_open();
+	host_service_late(stage, &late);
+	stage_close();
+	CHECK_EQ(late.status, STATUS_DEVICE_NOT_READY);
+}
