@@ -283,7 +283,8 @@ struct iscsi_connection {
 	struct lf_link claimants;
 	bool reinstates; /* a connection of the session that its TSIH names, which has ended meanwhile */
 	uint32_t tsih;
-	uint64_t since_ns; /* when it became a session */
+	uint64_t login_number; /* from 1, in the order in which they were complete */
+	uint64_t since_ns;     /* when it became a session */
 };
 
 /* ---- The node ---- */
@@ -339,6 +340,7 @@ struct lf_iscsi {
 	struct lf_link logins; /* connections before their full feature phase, oldest first */
 	uint32_t login_count;
 	uint32_t tsih_last;
+	uint64_t login_number_last;
 	uint32_t connections;
 	uint32_t stops_left; /* lanes that have not stopped */
 	bool stopping, stop_posted;

@@ -120,8 +120,13 @@ static enum iscsi_claim claim_locked(struct iscsi_connection *connection, enum i
 		return claim_existing_locked(connection, refusal);
 	if (connection->login.negotiation.discovery)
 		return claim_discovery_locked(connection);
-	/* Session reinstatement, 6.3.5; or another one was faster. */
+	/*
+	 * Session reinstatement, 6.3.5; or another one was faster. Of several that waited the one that logged
+	 * in last stays, in whichever order their loops hear of the end.
+	 */
 	older = find_port_locked(iscsi, connection);
+	if (older != NULL && older->login_number > connection->login_number)
+		return refuse(refusal, ISCSI_LOGIN_UNAVAILABLE);
 	if (older != NULL)
 		return take_place_locked(connection, older, refusal);
 	if (iscsi->session_count >= iscsi->sessions_max)
@@ -140,6 +145,8 @@ enum iscsi_claim lf_iscsi_session_claim(struct iscsi_connection *connection, enu
 
 	lf_lock(&connection->iscsi->lock);
 	connection->since_ns = lf_time_ns();
+	if (connection->login_number == 0)
+		connection->login_number = ++connection->iscsi->login_number_last;
 	claim = claim_locked(connection, refusal);
 	lf_unlock(&connection->iscsi->lock);
 	return claim;

@@ -22,8 +22,12 @@
 
 /* ---- The target, on its thread ---- */
 
+#define LOOPS_MAX 2
+
 struct stage {
-	struct lf_loop *loop;
+	struct lf_loop *loops[LOOPS_MAX];
+	pthread_t threads[LOOPS_MAX];
+	uint32_t loop_count;
 	struct lf_adapter *adapter;
 	struct lf_store *store;
 	struct lf_lu *lu;
@@ -32,7 +36,6 @@ struct stage {
 	uint64_t stop_after_ms;
 	uint32_t stopped, removed;
 	uint16_t port;
-	pthread_t thread;
 };
 
 static void *stage_run(void *loop)
@@ -42,23 +45,25 @@ static void *stage_run(void *loop)
 }
 
 /* silence_ms 0: longer than any test lasts. */
-static bool stage_begin(struct stage *stage, uint64_t budget_bytes, uint32_t silence_ms)
+static bool stage_begin(struct stage *stage, uint64_t budget_bytes, uint32_t silence_ms, uint32_t loop_count)
 {
 	static const struct lf_lu_options unit = {
 		.type = LF_LU_DISK, .lun = 0, .serial = "TEST", .identifier = 1};
 	struct lf_source source = {
 		.path = "memory:16M", .handle = LF_HANDLE_NONE, .state_handle = LF_HANDLE_NONE};
 	struct lf_iscsi_options options = {.iqn = IQN,
-		.loops = &stage->loop,
-		.loop_count = 1,
+		.loops = stage->loops,
+		.loop_count = loop_count,
 		.memory_budget_bytes = budget_bytes,
 		.silence_ms = silence_ms};
 	struct lf_iscsi_portal_facts facts;
 	struct lf_message message;
 	struct lf_store_info info;
 
-	*stage = (struct stage){.loop = lf_loop_create(0, false, &message)};
-	stage->adapter = lf_adapter_create(&(struct lf_adapter_options){0});
+	*stage = (struct stage){.loop_count = loop_count};
+	for (uint32_t i = 0; i < loop_count; i++)
+		stage->loops[i] = lf_loop_create(i, false, &message);
+	stage->adapter = lf_adapter_create(&(struct lf_adapter_options){.lane_count = loop_count});
 	if (lf_store_memory_ops.open(&source, &stage->store, &info, &message) != LF_OK)
 		return false;
 	stage->store = lf_store_fault_wrap(&lf_store_memory_ops, stage->store, 1);
@@ -70,12 +75,15 @@ static bool stage_begin(struct stage *stage, uint64_t budget_bytes, uint32_t sil
 		return false;
 	lf_iscsi_portal(stage->iscsi, 0, &facts);
 	stage->port = (uint16_t)atoi(strrchr(facts.address, ':') + 1);
-	return pthread_create(&stage->thread, NULL, stage_run, stage->loop) == 0;
+	for (uint32_t i = 0; i < loop_count; i++)
+		if (pthread_create(&stage->threads[i], NULL, stage_run, stage->loops[i]) != 0)
+			return false;
+	return true;
 }
 
 static bool stage_open(struct stage *stage, uint64_t budget_bytes)
 {
-	return stage_begin(stage, budget_bytes, 0);
+	return stage_begin(stage, budget_bytes, 0, 1);
 }
 
 static void stage_stopped(void *context)
@@ -83,7 +91,8 @@ static void stage_stopped(void *context)
 	struct stage *stage = context;
 
 	lf_atomic_store_u32(&stage->stopped, 1);
-	lf_loop_stop(stage->loop);
+	for (uint32_t i = 0; i < stage->loop_count; i++)
+		lf_loop_stop(stage->loops[i]);
 }
 
 static void stage_stop_post(struct lf_post *post)
@@ -97,7 +106,7 @@ static void stage_stop(struct stage *stage, uint64_t after_ms)
 {
 	stage->stop_after_ms = after_ms;
 	stage->stop_post.run = stage_stop_post;
-	lf_loop_post(stage->loop, &stage->stop_post);
+	lf_loop_post(stage->loops[0], &stage->stop_post);
 }
 
 static struct stage *removing;
@@ -113,7 +122,8 @@ static void stage_close(struct stage *stage)
 {
 	struct lf_removal removal = {.done = stage_removed};
 
-	pthread_join(stage->thread, NULL);
+	for (uint32_t i = 0; i < stage->loop_count; i++)
+		pthread_join(stage->threads[i], NULL);
 	lf_iscsi_destroy(stage->iscsi);
 	removing = stage;
 	lf_lu_remove(stage->lu, &removal);
@@ -122,7 +132,8 @@ static void stage_close(struct stage *stage)
 	lf_lu_free(stage->lu);
 	lf_store_fault_ops.close(stage->store);
 	lf_adapter_destroy(stage->adapter);
-	lf_loop_destroy(stage->loop);
+	for (uint32_t i = 0; i < stage->loop_count; i++)
+		lf_loop_destroy(stage->loops[i]);
 }
 
 static bool wait_held(struct stage *stage, uint32_t count)
@@ -315,6 +326,37 @@ TEST(iscsi_reinstatement_waits_for_the_store)
 	CHECK(ready(newest));
 	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 1);
 	peer_close(newest);
+	peer_close(old);
+	stage_stop(&stage, 1000);
+	stage_close(&stage);
+}
+
+/* Two logins wait for the old session's end, each on a loop of its own: whichever of them hears of it first.
+ */
+TEST(iscsi_of_two_logins_that_wait_the_younger_stays)
+{
+	struct stage stage;
+	struct peer *old, *newer, *newest;
+
+	CHECK(stage_begin(&stage, 0, 0, 2));
+	CHECK((old = session(&stage, 1)) != NULL && ready(old));
+	CHECK(hang_reads(&stage));
+	command(old, 2, 0x28, 0, 8);
+	CHECK(wait_held(&stage, 1));
+	CHECK((newer = peer_open(&stage)) != NULL);
+	login_send(newer, 1);
+	CHECK_EQ(receive(old), 0xff);
+	CHECK((newest = peer_open(&stage)) != NULL);
+	login_send(newest, 1);
+	CHECK(silent(newest));
+	let_go(&stage);
+	CHECK(login_received(newest));
+	while (receive(newer) != 0xff)
+		;
+	CHECK(ready(newest));
+	CHECK_EQ(lf_iscsi_session_count(stage.iscsi), 1);
+	peer_close(newest);
+	peer_close(newer);
 	peer_close(old);
 	stage_stop(&stage, 1000);
 	stage_close(&stage);
@@ -648,7 +690,7 @@ TEST(iscsi_silent_peer_is_asked_then_dropped)
 	struct stage stage;
 	struct peer *peer;
 
-	CHECK(stage_begin(&stage, 0, PING_MS));
+	CHECK(stage_begin(&stage, 0, PING_MS, 1));
 	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
 	CHECK_EQ(receive(peer), ISCSI_NOP_IN);
 	CHECK(lf_get_be32(peer->bhs + ISCSI_AT_TTT) != ISCSI_NO_TAG);
@@ -665,7 +707,7 @@ TEST(iscsi_peer_that_never_reads_is_dropped)
 	struct peer *peer;
 	int i;
 
-	CHECK(stage_begin(&stage, 0, PING_MS));
+	CHECK(stage_begin(&stage, 0, PING_MS, 1));
 	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
 	for (i = 0; i < 8; i++)
 		command(peer, 100 + (uint32_t)i, 0x28, 0, 8192);
