@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -224,9 +225,14 @@ static int64_t examine_image(
 	return result;
 }
 
-/* Completes the write where it is half there; what it finds is stable before the record goes. */
+/*
+ * Completes the write where it is half there; what it finds is stable before the record goes. What is read
+ * may never have come to the disk: a sync that failed leaves it clean in the cache, where only what is
+ * written again will be synced. So all of it is.
+ */
 static int64_t settle(struct lf_store *store, const struct record_header *header, const struct finding *found)
 {
+	off_t from = found->some_new ? new_at(0) : old_at(header, 0);
 	int64_t result = 0;
 
 	if (found->some_other) {
@@ -234,13 +240,24 @@ static int64_t settle(struct lf_store *store, const struct record_header *header
 			"%s: changed by something else since an atomic write to it was cut off: that is left "
 			"as it is",
 			store->path);
-	} else if (found->some_new && found->some_old) {
-		result = copy_to_image(store, new_at(0), header->offset_bytes, header->length_bytes);
-		lf_log(LF_LOG_NOTICE, "%s: completed an atomic write that was cut off", store->path);
+	} else {
+		result = copy_to_image(store, from, header->offset_bytes, header->length_bytes);
+		if (found->some_new && found->some_old)
+			lf_log(LF_LOG_NOTICE, "%s: completed an atomic write that was cut off", store->path);
 	}
 	if (result == 0 && fdatasync(store->fd) < 0)
 		result = -errno;
 	return result < 0 ? result : retire_locked(store);
+}
+
+/* There is no record, or so it is read: likewise. A file that never had one stays as short as it is. */
+static int64_t retire_again(struct lf_store *store)
+{
+	struct stat facts;
+
+	if (fstat(store->state_fd, &facts) < 0)
+		return -errno;
+	return facts.st_size > LF_FILE_JOURNAL_AT ? retire_locked(store) : 0;
 }
 
 static bool is_writable(int fd)
@@ -271,11 +288,13 @@ enum lf_error lf_file_journal_open(const struct lf_source *source, struct lf_sto
 				lf_file_shown(source->path));
 			return LF_E_READ_ONLY;
 		}
+	} else if (result == 0 && writable) {
+		result = retire_again(store);
 	}
 	if (result < 0) {
 		lf_message_set(message,
-			"%s: an atomic write that was cut off cannot be completed: %s (%s): see whether its "
-			"volume is all right",
+			"%s: the record of its atomic writes cannot be settled: %s (%s): see whether the "
+			"volumes of image and state are all right",
 			lf_file_shown(source->path), lf_error_text(lf_error_from_errno((int)-result)),
 			lf_file_errno_name((int)-result));
 		return lf_error_from_errno((int)-result);

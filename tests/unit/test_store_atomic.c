@@ -39,18 +39,26 @@ static struct {
 	uint32_t calls, stop_at;
 	uint32_t loss;
 	uint64_t room_bytes; /* so much may the store write to the image, then ENOSPC */
-	bool image_fails;    /* its syncs: EIO, and what was written since the last one may be lost */
-	uint32_t count;      /* of sectors that are not synced, and what was there */
+	/*
+	 * The so manieth sync of each and those after it fail: EIO. As Linux does it: what was written since
+	 * the last one is read as it was written, but only what is written again is ever synced.
+	 */
+	uint32_t fails_from[2];
+	uint32_t count; /* of sectors that are not synced, and what was there */
 	struct before {
-		int fd;
+		bool state, failed;
 		off_t at;
 		uint8_t bytes[SECTOR];
 	} before[4096];
 } host;
 
+static int image, state;
+
 static void put_back(const struct before *before)
 {
-	lf_assert(syscall(SYS_pwrite64, before->fd, before->bytes, SECTOR, before->at) == SECTOR);
+	int fd = before->state ? state : image;
+
+	lf_assert(syscall(SYS_pwrite64, fd, before->bytes, SECTOR, before->at) == SECTOR);
 }
 
 static _Noreturn void stop(void)
@@ -70,11 +78,15 @@ static _Noreturn void stop(void)
 static void remember(int fd, off_t at, size_t length)
 {
 	off_t end = at + (off_t)length;
+	bool is_state = fd == host.files[1];
 
 	for (off_t sector = at / SECTOR * SECTOR; sector < end; sector += SECTOR) {
-		struct before *before = &host.before[host.count++];
-		lf_assert(host.count < lf_count_of(host.before));
-		*before = (struct before){.fd = fd, .at = sector};
+		struct before *before = &host.before[host.count];
+		for (uint32_t i = 0; i < host.count; i++)
+			if (host.before[i].state == is_state && host.before[i].at == sector)
+				host.before[i].failed = false;
+		lf_assert(++host.count < lf_count_of(host.before));
+		*before = (struct before){.state = is_state, .at = sector};
 		lf_assert(syscall(SYS_pread64, fd, before->bytes, SECTOR, sector) >= 0);
 	}
 }
@@ -123,21 +135,24 @@ ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off_t at, int
 
 int fdatasync(int fd)
 {
+	bool is_state = fd == host.files[1], fails;
 	uint32_t kept = 0;
 
 	if (!is_ours(fd))
 		return (int)syscall(SYS_fdatasync, fd);
 	if (++host.calls == host.stop_at)
 		stop();
-	if (host.image_fails && fd == host.files[0]) {
-		errno = EIO;
-		return -1;
+	fails = host.fails_from[is_state] == 1;
+	host.fails_from[is_state] -= host.fails_from[is_state] > 1;
+	for (uint32_t i = 0; i < host.count; i++) {
+		struct before *before = &host.before[i];
+		before->failed |= fails && before->state == is_state;
+		if (before->failed || before->state != is_state)
+			host.before[kept++] = *before;
 	}
-	for (uint32_t i = 0; i < host.count; i++)
-		if (host.before[i].fd != fd)
-			host.before[kept++] = host.before[i];
 	host.count = kept;
-	return 0;
+	errno = EIO;
+	return fails ? -1 : 0;
 }
 
 /* ---- Operations ---- */
@@ -148,7 +163,6 @@ struct job {
 	sem_t ended;
 };
 
-static int image, state;
 static uint8_t bytes[IMAGE_BYTES];
 static uint32_t *acknowledged; /* shared with children */
 
@@ -482,6 +496,8 @@ TEST(a_write_without_room_changes_nothing_and_the_next_one_succeeds)
 
 /* ---- No sync: the record of the write that failed is all that makes it whole ---- */
 
+static uint32_t good_syncs; /* of the image, before they fail */
+
 static int write_twice_without_syncs(void)
 {
 	struct lf_store_info info;
@@ -489,7 +505,7 @@ static int write_twice_without_syncs(void)
 
 	if (open_store(false, &store, &info) != LF_OK)
 		return 1;
-	host.image_fails = true;
+	host.fails_from[0] = good_syncs + 1;
 	memset(bytes, NEW, LENGTH);
 	if (run(store, LF_OP_WRITE, true, FROM, LENGTH) != LF_E_IO)
 		return 2;
@@ -501,13 +517,99 @@ static int write_twice_without_syncs(void)
 
 TEST(a_write_whose_sync_failed_is_whole_after_a_crash_whatever_was_tried_since)
 {
+	for (good_syncs = 0; good_syncs < 2; good_syncs++) {
+		for (uint32_t loss = LOSE_NOTHING; loss < LOSE_SOME + 3; loss++) {
+			begin();
+			CHECK_EQ(in_child(write_twice_without_syncs, 0, loss, UINT64_MAX), 99);
+			CHECK_EQ(in_child(boot, 0, LOSE_ALL, UINT64_MAX), 0);
+			CHECK(contents() != 0);
+			end();
+		}
+	}
+}
+
+/* ---- A sync that failed, and the file opened anew: what is read of it may never have come to the disk ----
+ */
+
+static uint32_t fails_from[2];
+
+/* The write fails; then nothing does any more. */
+static int write_and_open_anew(struct lf_store **store)
+{
+	struct lf_store_info info;
+
+	if (open_store(false, store, &info) != LF_OK)
+		return 1;
+	memcpy(host.fails_from, fails_from, sizeof(fails_from));
+	memset(bytes, NEW, LENGTH);
+	if (run(*store, LF_OP_WRITE, true, FROM, LENGTH) != LF_E_IO)
+		return 2;
+	lf_store_file_ops.close(*store);
+	memset(host.fails_from, 0, sizeof(host.fails_from));
+	host.room_bytes = UINT64_MAX;
+	return open_store(false, store, &info) == LF_OK ? 0 : 3;
+}
+
+static int open_anew_and_stop(void)
+{
+	struct lf_store *store;
+	int how = write_and_open_anew(&store);
+
+	if (how != 0)
+		return how;
+	stop();
+}
+
+/* room_bytes: when there is not enough the write is undone, and it is the sync of that which fails. */
+static void open_anew_after_failed_sync(uint64_t room_bytes, uint8_t expected)
+{
+	fails_from[0] = 2;
+	fails_from[1] = 0;
 	for (uint32_t loss = LOSE_NOTHING; loss < LOSE_SOME + 3; loss++) {
 		begin();
-		CHECK_EQ(in_child(write_twice_without_syncs, 0, loss, UINT64_MAX), 99);
+		CHECK_EQ(in_child(open_anew_and_stop, 0, loss, room_bytes), 99);
 		CHECK_EQ(in_child(boot, 0, LOSE_ALL, UINT64_MAX), 0);
-		CHECK(contents() != 0);
+		CHECK_EQ(contents(), expected);
 		end();
 	}
+}
+
+TEST(an_image_opened_anew_after_a_failed_sync_has_the_write_whole)
+{
+	open_anew_after_failed_sync(UINT64_MAX, NEW);
+}
+
+TEST(an_image_opened_anew_after_an_undo_that_was_not_synced_has_nothing_of_the_write)
+{
+	open_anew_after_failed_sync(LENGTH - 4096, OLD);
+}
+
+static int open_anew_write_and_stop(void)
+{
+	struct lf_store *store;
+	int how = write_and_open_anew(&store);
+
+	if (how != 0)
+		return how;
+	memset(bytes, OLD, LENGTH);
+	if (run(store, LF_OP_WRITE, false, FROM, LENGTH / SECTOR / 2 * SECTOR) != LF_OK ||
+		run(store, LF_OP_FLUSH, false, 0, 0) != LF_OK)
+		return 4;
+	stop();
+}
+
+TEST(a_record_that_could_not_be_retired_does_not_come_again_over_what_was_synced_since)
+{
+	fails_from[0] = 0;
+	fails_from[1] = 2;
+	begin();
+	CHECK_EQ(in_child(open_anew_write_and_stop, 0, LOSE_ALL, UINT64_MAX), 99);
+	CHECK_EQ(in_child(boot, 0, LOSE_ALL, UINT64_MAX), 0);
+	lf_assert(pread(image, bytes, IMAGE_BYTES, 0) == IMAGE_BYTES);
+	CHECK_EQ(bytes[FROM], OLD);
+	CHECK_EQ(bytes[FROM + LENGTH / SECTOR / 2 * SECTOR - 1], OLD);
+	CHECK_EQ(bytes[FROM + LENGTH / SECTOR / 2 * SECTOR], NEW);
+	end();
 }
 
 /* ---- Where there is none ---- */
