@@ -161,7 +161,8 @@ const char *lf_file_errno_name(int number); /* "ENOSPC" */
 
 /* ---- file_state.c ---- */
 
-/* Learns which slot is the newer one: 0, or an errno negated. */
+bool lf_file_is_writable(int fd);
+/* Learns which slot is the newer one, and sees to it that it is stable: 0, or an errno negated. */
 int64_t lf_file_state_open(struct lf_store *store);
 /* Writes the older slot and syncs it: 0, or an errno negated. May block. */
 int64_t lf_file_state_save(struct lf_store *store, const struct lf_io *io);

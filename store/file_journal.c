@@ -6,7 +6,6 @@
 #include "platform/linux.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -260,17 +259,10 @@ static int64_t retire_again(struct lf_store *store)
 	return facts.st_size > LF_FILE_JOURNAL_AT ? retire_locked(store) : 0;
 }
 
-static bool is_writable(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && (flags & O_ACCMODE) == O_RDWR;
-}
-
 enum lf_error lf_file_journal_open(const struct lf_source *source, struct lf_store *store,
 	struct lf_store_info *info, struct lf_message *message)
 {
-	bool writable = !store->read_only && is_writable(store->state_fd);
+	bool writable = !store->read_only && lf_file_is_writable(store->state_fd);
 	struct record_header header;
 	struct finding found;
 	int64_t result;

@@ -93,7 +93,9 @@ static enum lf_error file_open(const struct lf_source *source, struct lf_store *
 	}
 	result = store->state_fd >= 0 ? lf_file_state_open(store) : 0;
 	if (result < 0) {
-		lf_message_set(message, "%s: its state file cannot be read: %s (%s): move that file away",
+		lf_message_set(message,
+			"%s: its state file cannot be read or kept: %s (%s): see whether its volume is all "
+			"right, or move that file away",
 			lf_file_shown(source->path), lf_error_text(lf_error_from_errno((int)-result)),
 			lf_file_errno_name((int)-result));
 		error = lf_error_from_errno((int)-result);

@@ -5,6 +5,7 @@
 #include "platform/linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -118,6 +119,30 @@ enum lf_error lf_store_load_state(
 	return error;
 }
 
+bool lf_file_is_writable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_RDWR;
+}
+
+/*
+ * What is read may never have come to the disk: a sync that failed leaves it clean in the cache, where only
+ * what is written again will be synced. And the next save takes the other slot, which may be all that is
+ * stable.
+ */
+static int64_t write_again(int fd, const struct slot_header *header, const uint8_t *blob)
+{
+	off_t offset = (off_t)(header->sequence % 2) * SLOT_BYTES;
+	int64_t result = lf_file_write_fully(fd, blob, header->length_bytes, offset + (off_t)sizeof(*header));
+
+	if (result == 0)
+		result = lf_file_write_fully(fd, header, sizeof(*header), offset);
+	if (result == 0 && fdatasync(fd) < 0)
+		result = -errno;
+	return result;
+}
+
 int64_t lf_file_state_open(struct lf_store *store)
 {
 	struct slot_header header;
@@ -129,6 +154,8 @@ int64_t lf_file_state_open(struct lf_store *store)
 	result = read_newest(store->state_fd, &header, scratch);
 	if (result == 0)
 		store->state_sequence = header.sequence;
+	if (result == 0 && header.sequence > 0 && lf_file_is_writable(store->state_fd))
+		result = write_again(store->state_fd, &header, scratch);
 	lf_free(scratch);
 	return result;
 }

@@ -612,6 +612,54 @@ TEST(a_record_that_could_not_be_retired_does_not_come_again_over_what_was_synced
 	end();
 }
 
+/* ---- What is saved ---- */
+
+static enum lf_error save(struct lf_store *store, uint8_t fill)
+{
+	memset(bytes, fill, SECTOR);
+	return run(store, LF_OP_SAVE, false, 0, SECTOR);
+}
+
+/* OLD or NEW. */
+static uint8_t saved(void)
+{
+	uint8_t blob[SECTOR] = {0};
+	size_t length;
+
+	return lf_store_load_state(state, blob, sizeof(blob), &length) == LF_OK ? blob[0] : 0;
+}
+
+/* The second save cannot be made stable. It returns what is found when the file is opened anew. */
+static int save_and_open_anew(void)
+{
+	struct lf_store_info info;
+	struct lf_store *store;
+
+	if (open_store(false, &store, &info) != LF_OK || save(store, OLD) != LF_OK)
+		return 1;
+	host.fails_from[1] = 1;
+	if (save(store, NEW) != LF_E_IO)
+		return 2;
+	lf_store_file_ops.close(store);
+	host.fails_from[1] = 0;
+	if (open_store(false, &store, &info) != LF_OK)
+		return 3;
+	*acknowledged = saved();
+	stop();
+}
+
+TEST(what_is_loaded_after_a_save_that_failed_is_there_after_a_crash)
+{
+	for (uint32_t loss = LOSE_NOTHING; loss < LOSE_SOME + 3; loss++) {
+		begin();
+		CHECK_EQ(in_child(save_and_open_anew, 0, loss, UINT64_MAX), 99);
+		CHECK_EQ(in_child(boot, 0, LOSE_ALL, UINT64_MAX), 0);
+		CHECK(saved() != 0);
+		CHECK_EQ(saved(), *acknowledged);
+		end();
+	}
+}
+
 /* ---- Where there is none ---- */
 
 static int boot_without_state(void)
