@@ -410,8 +410,8 @@ void lf_ua_raise(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except)
 void lf_ua_raise_locked(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
 /* Likewise, but only for nexuses whose tasks were marked. adapter->lock is held. */
 void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *except);
-/* Raises it for this nexus alone. */
-void lf_ua_raise_for(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *nexus);
+/* Raises it for this nexus alone; lu->lock is held. */
+void lf_ua_raise_for_locked(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *nexus);
 /* How many the nexus has pending on the unit; *sense: of the most important one, or 0. None is taken. */
 uint32_t lf_ua_count(struct lf_lu *lu, const struct lf_nexus *nexus, uint32_t *sense);
 /* medium.c. What GET EVENT STATUS NOTIFICATION tells, by MMC-6's codes; each nexus is told once. */
@@ -424,8 +424,9 @@ enum lf_media_event {
 void lf_media_event_raise(struct lf_lu *lu, enum lf_media_event event);
 /* The oldest one that this nexus has not been told; false: there is none. */
 bool lf_media_event_take(struct lf_itl *itl, enum lf_media_event *event);
-/* Removal is no more prevented by the nexus; NULL: by anybody. A reset does that, and a nexus that goes. */
-void lf_prevent_clear(struct lf_lu *lu, const struct lf_nexus *nexus);
+/* Removal is no more prevented by the nexus; NULL: by anybody. A reset does that, and a nexus that goes.
+ * lu->lock is held. */
+void lf_prevent_clear_locked(struct lf_lu *lu, const struct lf_nexus *nexus);
 
 /* The itl of a request's nexus with its unit; the request is in flight. */
 struct lf_itl *lf_request_itl(const struct lf_request *request);
@@ -513,8 +514,9 @@ void lf_modes_init(struct lf_lu *lu, bool write_cache_off);
 #define LF_MODE_SAVED_BYTES 1024
 uint32_t lf_modes_save(const struct lf_lu *lu, uint8_t *to);
 bool lf_modes_load(struct lf_lu *lu, const uint8_t *from, uint32_t length_bytes);
-/* Back to the saved values, as a reset of the unit has it (SAM-5 6.3.3). */
-void lf_modes_reset(struct lf_lu *lu);
+/* Back to the saved values, as a reset of the unit has it (SAM-5 6.3.3); lu->lock is held, or nobody knows
+ * the unit yet. */
+void lf_modes_reset_locked(struct lf_lu *lu);
 
 /* ---- counters.c ---- */
 
@@ -602,19 +604,20 @@ void lf_run(struct lf_request *request); /* task.c: the last checks, then execut
  * reservation_unit.c. create: the unit's memory for them, false when there is none. gate: sets the nexus's
  * LF_GATE_RESERVATION as it should be; lu->lock is held. conflicts: of a command whose nexus has that bit.
  * left: the nexus goes, and with it what it holds as long as it is there. reserve_release: ends a RESERVE of
- * this nexus, or of any (NULL).
+ * this nexus, or of any (NULL); _locked: lu->lock is held.
  */
 bool lf_reservations_create(struct lf_lu *lu);
 void lf_reservation_gate_locked(struct lf_itl *itl);
 bool lf_reservation_conflicts(const struct lf_request *request);
 void lf_reservation_nexus_left(struct lf_itl *itl);
 void lf_reserve_release(struct lf_lu *lu, const struct lf_nexus *nexus);
+void lf_reserve_release_locked(struct lf_lu *lu, const struct lf_nexus *nexus);
 /* saved.c: takes what the unit saved before a loss of power; false: it is damaged, and nothing was taken. */
 bool lf_saved_read(struct lf_lu *lu, const uint8_t *from, size_t length);
 void lf_scratch_put(struct lf_lu *lu, void *scratch);
 /*
  * tmf.c: what a reset does to a unit besides ending its tasks, which are marked by now: what may still be
- * set by one of them is set under lu->lock and only when it finds itself unmarked. adapter->lock is held.
+ * set by one of them is set under lu->lock and only when it finds itself unmarked. lu->lock is held.
  */
 void lf_lu_reset_locked(struct lf_lu *lu);
 /* Likewise, what the loss of a nexus does to a unit. */

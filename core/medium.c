@@ -22,16 +22,14 @@ static bool is_prevented(struct lf_lu *lu)
 	return prevents(lu) != 0;
 }
 
-void lf_prevent_clear(struct lf_lu *lu, const struct lf_nexus *nexus)
+void lf_prevent_clear_locked(struct lf_lu *lu, const struct lf_nexus *nexus)
 {
-	lf_lock(&lu->lock);
 	lf_list_each(link, after, &lu->itls)
 	{
 		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
 		if (nexus == NULL || itl->nexus == nexus)
 			itl->prevents = 0;
 	}
-	lf_unlock(&lu->lock);
 }
 
 void lf_prevent_allow(struct lf_lu *lu, struct lf_request *request)
@@ -247,8 +245,8 @@ static void change_ready(struct lf_exclusive *exclusive)
 		if (change->open_tray)
 			lu->medium_state = LF_MEDIUM_TRAY_OPEN;
 		tell_locked(lu, removed, change->store != NULL, NULL);
+		lf_prevent_clear_locked(lu, NULL);
 		change_end(lu);
-		lf_prevent_clear(lu, NULL);
 		lf_trace_medium_changed(lu->lun, lu->info.block_count, lu->info.block_size, change->force);
 	}
 	lf_change_end(exclusive);

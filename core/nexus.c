@@ -250,16 +250,14 @@ void lf_ua_raise_struck(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *
 	lf_unlock(&lu->lock);
 }
 
-void lf_ua_raise_for(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *nexus)
+void lf_ua_raise_for_locked(struct lf_lu *lu, enum lf_ua ua, const struct lf_nexus *nexus)
 {
-	lf_lock(&lu->lock);
 	lf_list_each(link, after, &lu->itls)
 	{
 		struct lf_itl *itl = lf_container(link, struct lf_itl, link);
 		if (itl->nexus == nexus)
 			lf_ua_raise_one_locked(itl, ua);
 	}
-	lf_unlock(&lu->lock);
 }
 
 uint32_t lf_ua_count(struct lf_lu *lu, const struct lf_nexus *nexus, uint32_t *sense)

@@ -153,7 +153,7 @@ void lf_modes_init(struct lf_lu *lu, bool write_cache_off)
 	}
 	lu->write_cache = true; /* of units that have no such page */
 	memcpy(modes->saved, modes->defaults, LF_MODE_BYTES);
-	lf_modes_reset(lu);
+	lf_modes_reset_locked(lu);
 }
 
 void lf_modes_apply_locked(struct lf_lu *lu, uint32_t touched)
@@ -166,12 +166,10 @@ void lf_modes_apply_locked(struct lf_lu *lu, uint32_t touched)
 			page->apply(lu, lu->modes.current + at);
 }
 
-void lf_modes_reset(struct lf_lu *lu)
+void lf_modes_reset_locked(struct lf_lu *lu)
 {
-	lf_lock(&lu->lock);
 	memcpy(lu->modes.current, lu->modes.saved, LF_MODE_BYTES);
 	lf_modes_apply_locked(lu, UINT32_MAX);
-	lf_unlock(&lu->lock);
 }
 
 /* ---- Values that outlive a loss of power ---- */
@@ -256,7 +254,7 @@ bool lf_modes_load(struct lf_lu *lu, const uint8_t *from, uint32_t length_bytes)
 			return false;
 	}
 	lf_modes_were_saved(lu);
-	lf_modes_reset(lu);
+	lf_modes_reset_locked(lu);
 	return true;
 }
 

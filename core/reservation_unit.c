@@ -123,15 +123,20 @@ void lf_reservation_commit(
 	lf_unlock(&lu->lock);
 }
 
-void lf_reserve_release(struct lf_lu *lu, const struct lf_nexus *nexus)
+void lf_reserve_release_locked(struct lf_lu *lu, const struct lf_nexus *nexus)
 {
 	struct lf_reservations *all = lu->reservations;
 
-	lf_lock(&lu->lock);
 	if (all->reserved_by != 0 && (nexus == NULL || all->reserved_by == nexus->id)) {
 		all->reserved_by = 0;
 		lf_reservation_gates_locked(lu);
 	}
+}
+
+void lf_reserve_release(struct lf_lu *lu, const struct lf_nexus *nexus)
+{
+	lf_lock(&lu->lock);
+	lf_reserve_release_locked(lu, nexus);
 	lf_unlock(&lu->lock);
 }
 

@@ -67,15 +67,15 @@ static struct lf_lu *lf_tmf_next_locked(struct lf_tmf *tmf)
 
 void lf_lu_reset_locked(struct lf_lu *lu)
 {
-	lf_modes_reset(lu);
-	lf_prevent_clear(lu, NULL);
-	lf_reserve_release(lu, NULL);
+	lf_modes_reset_locked(lu);
+	lf_prevent_clear_locked(lu, NULL);
+	lf_reserve_release_locked(lu, NULL);
 }
 
 void lf_lu_nexus_lost_locked(struct lf_lu *lu, const struct lf_nexus *nexus)
 {
-	lf_prevent_clear(lu, nexus);
-	lf_reserve_release(lu, nexus);
+	lf_prevent_clear_locked(lu, nexus);
+	lf_reserve_release_locked(lu, nexus);
 }
 
 /* Which tasks the function means. */
@@ -118,24 +118,33 @@ static void lf_tmf_query_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 	tmf->response = found ? LF_TMF_SUCCEEDED : LF_TMF_COMPLETE;
 }
 
-/* Before any task is dropped without a word: its nexus hears of it with its next command. */
+/*
+ * Before any task is dropped without a word: its nexus hears of it with its next command. Whoever is told
+ * takes lu->lock, which is held from here until the function has closed its set of tasks and changed the
+ * unit: what he sends then is neither in that set nor undone (SAM-5 5.14).
+ */
 static void lf_tmf_tell_locked(const struct lf_tmf *tmf, const struct lf_waiter *waiter)
 {
 	if (waiter->barrier)
-		lf_ua_raise(waiter->lu, LF_UA_RESET, NULL);
+		lf_ua_raise_locked(waiter->lu, LF_UA_RESET, NULL);
 	else if (tmf->function == LF_TMF_I_T_NEXUS_RESET)
-		lf_ua_raise_for(waiter->lu, LF_UA_NEXUS_LOSS, tmf->nexus);
+		lf_ua_raise_for_locked(waiter->lu, LF_UA_NEXUS_LOSS, tmf->nexus);
 }
 
-/* Once tasks have been marked on the unit. */
+/* Once tasks have been marked on the unit; lu->lock is held. */
 static void lf_tmf_clear_locked(const struct lf_tmf *tmf, const struct lf_waiter *waiter)
+{
+	if (waiter->barrier)
+		lf_lu_reset_locked(waiter->lu);
+	else if (tmf->function == LF_TMF_I_T_NEXUS_RESET)
+		lf_lu_nexus_lost_locked(waiter->lu, tmf->nexus);
+}
+
+/* And then; lu->lock is not held. */
+static void lf_tmf_kick_locked(const struct lf_tmf *tmf, const struct lf_waiter *waiter)
 {
 	struct lf_lu *lu = waiter->lu;
 
-	if (waiter->barrier)
-		lf_lu_reset_locked(lu);
-	else if (tmf->function == LF_TMF_I_T_NEXUS_RESET)
-		lf_lu_nexus_lost_locked(lu, tmf->nexus);
 	lf_queue_kick_locked(lu->adapter, lu);
 	lf_trace_task_management(lu->lun, tmf->function, tmf->tag, waiter->remaining);
 }
@@ -147,9 +156,12 @@ static bool lf_tmf_raise_locked(struct lf_tmf *tmf, struct lf_lu *lu)
 
 	*waiter = lf_tmf_predicate(tmf, lu);
 	lf_list_each(link, after, &lu->itls) lf_container(link, struct lf_itl, link)->struck = false;
+	lf_lock(&lu->lock);
 	lf_tmf_tell_locked(tmf, waiter);
 	bool waits = lf_waiter_raise_locked(lu->adapter, waiter, LF_MARK_ABORTED, false);
 	lf_tmf_clear_locked(tmf, waiter);
+	lf_unlock(&lu->lock);
+	lf_tmf_kick_locked(tmf, waiter);
 	if (tmf->function == LF_TMF_CLEAR_TASK_SET)
 		lf_ua_raise_struck(lu, LF_UA_COMMANDS_CLEARED, tmf->nexus);
 	tmf->response = waits || tmf->function != LF_TMF_ABORT_TASK ? LF_TMF_COMPLETE : LF_TMF_NO_SUCH_TASK;
@@ -166,10 +178,14 @@ static void lf_tmf_strike_locked(const struct lf_tmf *tmf)
 
 	lf_list_each(link, after, &adapter->targets[tmf->nexus->target].lus)
 	{
-		struct lf_waiter waiter = lf_tmf_predicate(tmf, lf_container(link, struct lf_lu, link));
+		struct lf_lu *lu = lf_container(link, struct lf_lu, link);
+		struct lf_waiter waiter = lf_tmf_predicate(tmf, lu);
+		lf_lock(&lu->lock);
 		lf_tmf_tell_locked(tmf, &waiter);
 		lf_waiter_strike_locked(adapter, &waiter);
 		lf_tmf_clear_locked(tmf, &waiter);
+		lf_unlock(&lu->lock);
+		lf_tmf_kick_locked(tmf, &waiter);
 	}
 }
 

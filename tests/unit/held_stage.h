@@ -87,9 +87,10 @@ struct stage {
 	uint64_t next_tag;
 };
 
-static inline void stage_add(struct stage *stage, uint32_t i, uint32_t lun)
+static inline void stage_add_as(struct stage *stage, uint32_t i, uint32_t lun, bool removable)
 {
-	struct lf_lu_options options = {.lun = lun, .serial = "1", .identifier = i + 1};
+	struct lf_lu_options options = {
+		.lun = lun, .serial = "1", .identifier = i + 1, .removable = removable};
 	struct lf_store_info info = {.block_count = BLOCKS, .block_size = 512, .physical_block_size = 4096};
 	struct lf_message message;
 
@@ -98,6 +99,11 @@ static inline void stage_add(struct stage *stage, uint32_t i, uint32_t lun)
 	if (lf_lu_add(stage->adapter, &options, &held_ops, &stage->store[i], &info, &stage->lu[i],
 		    &message) != LF_OK)
 		abort();
+}
+
+static inline void stage_add(struct stage *stage, uint32_t i, uint32_t lun)
+{
+	stage_add_as(stage, i, lun, false);
 }
 
 static inline struct command *begin(struct stage *stage, struct lf_nexus *nexus, uint32_t lun, uint8_t opcode,
@@ -115,6 +121,8 @@ static inline struct command *begin(struct stage *stage, struct lf_nexus *nexus,
 	request->cdb_length = opcode < 0x20 ? 6 : 10;
 	if (opcode == 0x12 || opcode == 0x03)
 		request->cdb[4] = 96;
+	if (opcode == 0x1e)
+		request->cdb[4] = 1;
 	if (opcode == 0x28 || opcode == 0x2a)
 		request->cdb[8] = (uint8_t)blocks;
 	request->task_attribute = attribute;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_tmf.c: what task management answers: late aborts, queries, the reset of a nexus, and what is
- * supported.
+ * supported; who is told of a reset, and when.
  */
+#include <unistd.h>
+
+#include "core/core.h"
+#include "platform/linux.h"
 #include "tests/test.h"
 #include "tests/unit/held_stage.h"
 
@@ -131,6 +135,105 @@ TEST(the_reset_of_a_nexus_is_its_own_affair)
 	free(here);
 	free(there);
 	free(theirs);
+	stage_close(stage);
+}
+
+/* ---- Who is told of a reset ---- */
+
+struct overtaker {
+	struct stage *stage;
+	struct lf_tmf reset;
+	uint32_t lun;
+	uint8_t opcode;
+	struct command *next;       /* what the other nexus sent once it was told */
+	uint32_t sent, reset_ended; /* atomic */
+};
+
+static void reset_done(struct lf_tmf *reset)
+{
+	lf_atomic_store_u32(&lf_container(reset, struct overtaker, reset)->reset_ended, true);
+}
+
+static void *reset_unit(void *context)
+{
+	struct overtaker *overtaker = context;
+
+	lf_tmf_submit(&overtaker->reset);
+	return NULL;
+}
+
+static void *overtake(void *context)
+{
+	struct overtaker *overtaker = context;
+	struct stage *stage = overtaker->stage;
+
+	lf_lane_set(1);
+	while (drain(stage, stage->other, overtaker->lun) == 0)
+		usleep(100);
+	overtaker->next = begin(stage, stage->other, overtaker->lun, overtaker->opcode, 8, LF_TASK_SIMPLE);
+	if (overtaker->next->request.direction == LF_DIRECTION_NONE)
+		submit(overtaker->next, false);
+	lf_atomic_store_u32(&overtaker->sent, true);
+	return NULL;
+}
+
+/*
+ * A reset comes as far as the first lane, whose lock the test holds for a while; the other nexus, on the
+ * second one, asks until it is told of it, and then sends one more. That one comes back.
+ */
+static struct command *send_when_told_of_reset(struct stage *stage, uint32_t lun, uint8_t opcode)
+{
+	struct overtaker overtaker = {.stage = stage,
+		.reset = {.nexus = stage->nexus,
+			.lun = (uint64_t)lun << 48,
+			.function = LF_TMF_LUN_RESET,
+			.done = reset_done},
+		.lun = lun,
+		.opcode = opcode};
+	struct lf_lock *first = &stage->adapter->lanes[0].lock;
+	pthread_t threads[2];
+
+	lf_lock(first);
+	if (pthread_create(&threads[0], NULL, reset_unit, &overtaker) != 0 ||
+		pthread_create(&threads[1], NULL, overtake, &overtaker) != 0)
+		abort();
+	for (int i = 0; i < 1000 && !lf_atomic_load_u32(&overtaker.sent); i++)
+		usleep(100);
+	lf_unlock(first);
+	pthread_join(threads[1], NULL);
+	struct command *next = overtaker.next;
+	/* It would wait for what it means to end. */
+	while (!lf_atomic_load_u32(&overtaker.reset_ended) && lf_atomic_load_u32(&next->hurried) == 0)
+		usleep(100);
+	if (next->ended == 0)
+		submit(next, true);
+	pthread_join(threads[0], NULL);
+	return next;
+}
+
+/* SAM-5 5.14 */
+TEST(who_was_told_of_a_reset_may_send_again_what_it_ended)
+{
+	struct stage *stage = stage_open();
+	stage->store[0].inline_done = true;
+	struct command *read = send_when_told_of_reset(stage, 0, 0x28);
+	CHECK_EQ(read->hurried, 0);
+	CHECK_EQ(read->request.status, LF_STATUS_GOOD);
+	free(read);
+	stage_close(stage);
+}
+
+TEST(a_reset_undoes_nothing_of_what_is_set_after_it_was_told)
+{
+	struct stage *stage = stage_open();
+	struct lf_lu_facts facts;
+	stage_add_as(stage, 2, 2, true);
+	drain(stage, stage->other, 2);
+	struct command *prevent = send_when_told_of_reset(stage, 2, 0x1e);
+	CHECK_EQ(prevent->request.status, LF_STATUS_GOOD);
+	lf_lu_describe(stage->lu[2], &facts);
+	CHECK(facts.prevented);
+	free(prevent);
 	stage_close(stage);
 }
 
