@@ -99,6 +99,11 @@ enum lf_control_status lf_devices_connect_now(struct lf_devices *devices,
 enum lf_control_status lf_devices_refuse(struct lf_devices *devices,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_waiter *waiter,
 	enum lf_control_status status, const struct lf_message *message);
+/*
+ * Whether one more request's handles could be refused, each by itself, without being closed here. While they
+ * could not, none should be taken.
+ */
+bool lf_devices_may_refuse(const struct lf_devices *devices);
 
 /* By name, number, path, address or URL, in this order; path may be empty. NULL: there is none. */
 struct lf_device *lf_devices_find(struct lf_devices *devices, const char *id, const char *path);

@@ -404,6 +404,11 @@ void lf_handler_forget(struct lf_call *call)
 	call->device = NULL;
 }
 
+bool lf_handler_takes_handles(const struct lf_handler *handler)
+{
+	return lf_devices_may_refuse(handler->options.devices);
+}
+
 void lf_handler_drop(struct lf_handler *handler, const lf_handle handles[LF_CONTROL_HANDLES_MAX])
 {
 	static const struct lf_message unsaid;

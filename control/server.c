@@ -111,6 +111,18 @@ static void take_handles(struct msghdr *header, lf_handle handles[LF_CONTROL_HAN
 	}
 }
 
+/* Of what was sent along nothing was taken. */
+static void client_refuse_handles(struct client *client)
+{
+	static const char text[] =
+		"descriptors of earlier requests are still being closed, and the host does not "
+		"let go of them: look at its mounts, then try again";
+	struct lf_server *server = client->server;
+
+	client_reply(client, server->reply,
+		lf_handler_refuse(LF_CONTROL_BUSY, text, server->reply, sizeof(server->reply)));
+}
+
 static void client_read(struct client *client)
 {
 	struct lf_server *server = client->server;
@@ -119,10 +131,13 @@ static void client_read(struct client *client)
 		char bytes[CMSG_SPACE(LF_CONTROL_HANDLES_MAX * sizeof(int))];
 	} control;
 	struct iovec part = {server->request, sizeof(server->request)};
+	/* The kernel gives us only what there is room for: never more than can be closed without this loop.
+	 */
+	bool takes = lf_handler_takes_handles(server->options.handler);
 	struct msghdr header = {.msg_iov = &part,
 		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
+		.msg_control = takes ? control.bytes : NULL,
+		.msg_controllen = takes ? sizeof(control.bytes) : 0};
 	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
 	ssize_t got = recvmsg(client->watch.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
@@ -137,6 +152,10 @@ static void client_read(struct client *client)
 		return;
 	}
 	client_touch(client);
+	if (!takes && (header.msg_flags & MSG_CTRUNC)) {
+		client_refuse_handles(client);
+		return;
+	}
 	client->serving = true;
 	/* Nothing but the end of the client is looked for until it was answered. */
 	lf_loop_watch(server->options.loop, &client->watch, 0);

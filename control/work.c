@@ -293,6 +293,11 @@ static void refused(struct lf_errand *errand)
 	lf_devices_end(devices);
 }
 
+bool lf_devices_may_refuse(const struct lf_devices *devices)
+{
+	return devices->refusals + LF_CONTROL_HANDLES_MAX <= REFUSALS_MAX;
+}
+
 enum lf_control_status lf_devices_refuse(struct lf_devices *devices,
 	const lf_handle handles[LF_CONTROL_HANDLES_MAX], struct lf_device_waiter *waiter,
 	enum lf_control_status status, const struct lf_message *message)

@@ -224,6 +224,69 @@ def clients_that_die_half_way_leave_nothing(scratch):
         os.close(fd)
 
 
+class Clinging:
+    """Descriptors whose last close takes as long as nobody reads their other end, as on a dead mount."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.ends = []
+
+    def handle(self):
+        mine = socket.create_connection(self.listener.getsockname())
+        self.ends.append(self.listener.accept()[0])
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        mine.setblocking(False)
+        try:
+            while True:
+                mine.send(bytes(65536))
+        except BlockingIOError:
+            pass
+        mine.setblocking(True)
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
+        return mine.detach()
+
+    def let_go(self):
+        for end in self.ends:
+            end.close()
+        self.listener.close()
+
+
+def stands_still(daemon):
+    with open("/proc/%d/stat" % daemon.process.pid) as facts:
+        return facts.read().rpartition(")")[2].split()[0] == "T"
+
+
+def descriptors_that_cannot_be_closed_have_a_limit(scratch):
+    clinging = Clinging()
+    image = sparse(os.path.join(scratch, "disk.img"), MIB)
+    with Daemon(scratch) as daemon:
+        # While it stands still we close ours, so that the last close is the daemon's.
+        daemon.process.send_signal(signal.SIGSTOP)
+        assert wait_for(lambda: stands_still(daemon))
+        peers = [daemon.client() for _ in range(63)]
+        for peer in peers:
+            handle = clinging.handle()
+            send_handles(peer, header(IDENTIFY, 16), [handle])
+            os.close(handle)
+        daemon.process.send_signal(signal.SIGCONT)
+        try:
+            for peer in peers:
+                assert reply_of(peer.recv(65536)) == (1, IDENTIFY, 0)
+                peer.close()
+            with daemon.client() as peer, open(image) as file:
+                send_handles(peer, header(IDENTIFY, 16), [file.fileno()])
+                answer = peer.recv(65536)
+                assert reply_of(answer)[2] == BUSY and b"still being closed" in answer, answer
+                peer.send(header(IDENTIFY, 16))
+                assert reply_of(peer.recv(65536)) == (1, IDENTIFY, 0)
+            assert daemon.ids() == []
+            harness.refused(daemon.run("connect", image), BUSY, "still being closed")
+        finally:
+            clinging.let_go()
+        assert wait_for(lambda: daemon.run("connect", image).status == DONE)
+
+
 def a_connect_without_a_descriptor_is_refused(scratch):
     with Daemon(scratch) as daemon:
         with daemon.client() as peer:
@@ -284,4 +347,4 @@ if __name__ == "__main__":
         a_file_that_is_no_socket_stays, the_socket_is_for_its_user_and_root, the_default_socket_is_found,
         a_directory_of_somebody_elses_is_not_trusted, identity_is_the_same_tomorrow,
         messages_that_make_no_sense_are_answered, clients_that_die_half_way_leave_nothing,
-        a_connect_without_a_descriptor_is_refused, floods_are_held_back, without_descriptors_it_lives]))
+        descriptors_that_cannot_be_closed_have_a_limit, a_connect_without_a_descriptor_is_refused, floods_are_held_back, without_descriptors_it_lives]))
