@@ -355,9 +355,27 @@ enum lf_control_status lf_device_eject(
 
 /* ---- resize ---- */
 
+/* Whoever asked has heard only that it takes long, or has gone. */
+static void log_what_came_of_it(const struct lf_device *device)
+{
+	const struct lf_device_change *change = &device->change;
+
+	if (change->waiter)
+		return;
+	if (change->status != LF_CONTROL_OK)
+		lf_log(LF_LOG_WARNING, "%s: a resize that took long has failed: %s", device->medium.path,
+			change->message.text);
+	else
+		lf_log(LF_LOG_NOTICE, "%s: a resize that took long is done: it has %llu blocks now",
+			device->medium.path, (unsigned long long)device->medium.info.block_count);
+}
+
 static void unit_resized(struct lf_post *done)
 {
-	finish(posted(done));
+	struct lf_device *device = posted(done);
+
+	log_what_came_of_it(device);
+	finish(device);
 }
 
 static void resize_done(struct lf_resize *resize)
@@ -411,6 +429,7 @@ static void resized(struct lf_device *device)
 		status = refuse_shrinking(work->block_count * info->block_size, info, &work->message);
 	if (status != LF_CONTROL_OK) {
 		note_failure(device, status);
+		log_what_came_of_it(device);
 		finish(device);
 		return;
 	}

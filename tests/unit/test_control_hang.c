@@ -454,6 +454,14 @@ TEST(whoever_waits_for_a_close_may_go)
 
 /* ---- Changes ---- */
 
+/* What hangs comes too late for this one. */
+static void make_late(struct asker *asker)
+{
+	lf_loop_timer_cancel(loop, &asker->call.timer);
+	asker->call.timer.fired(&asker->call.timer);
+	CHECK_EQ(ended(asker), LF_CONTROL_TIMED_OUT);
+}
+
 TEST(a_resize_that_hangs_holds_up_nobody)
 {
 	static struct asker other;
@@ -471,10 +479,7 @@ TEST(a_resize_that_hangs_holds_up_nobody)
 	resize(&three, "a", 3 << 20);
 	CHECK_EQ(ended(&three), LF_CONTROL_BUSY);
 	CHECK(strstr(three.reply.failure.text.bytes, "another change of it is under way"));
-	/* It came too late for this one. */
-	lf_loop_timer_cancel(loop, &other.call.timer);
-	other.call.timer.fired(&other.call.timer);
-	CHECK_EQ(ended(&other), LF_CONTROL_TIMED_OUT);
+	make_late(&other);
 	CHECK_STR(other.reply.failure.text.bytes,
 		"the host is still at work on its image: it is done when that has ended");
 	/* It leaves after that. */
@@ -486,6 +491,42 @@ TEST(a_resize_that_hangs_holds_up_nobody)
 	CHECK_EQ(two.reply.one.device.block_count, 4096);
 	CHECK_EQ(ended(&three), LF_CONTROL_OK);
 	tear_down();
+}
+
+/* All that the log says until the table is empty, once a resize has been late. */
+static void resize_late(uint64_t size_bytes, uint64_t file_bytes, char *text, size_t room)
+{
+	int kept = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
+	int fd = image("a", 1 << 20);
+	ssize_t length;
+
+	set_up_host();
+	CHECK_EQ(connect_image("/a.img", fd, 0), LF_CONTROL_OK);
+	CHECK_EQ(ftruncate(last_store->fd, (off_t)file_bytes), 0);
+	shut(RESIZING);
+	resize(&two, "a", size_bytes);
+	wait_at(RESIZING, 1);
+	make_late(&two);
+	dup2(log, STDERR_FILENO);
+	release(RESIZING);
+	tear_down();
+	dup2(kept, STDERR_FILENO);
+	length = pread(log, text, room - 1, 0);
+	text[length < 0 ? 0 : length] = '\0';
+	close(kept);
+	close(log);
+}
+
+TEST(what_came_of_a_resize_that_was_late_is_in_the_log)
+{
+	char text[1024];
+
+	resize_late(2 << 20, 1 << 20, text, sizeof(text));
+	CHECK(strstr(text, "/a.img: a resize that took long is done: it has 4096 blocks now\n"));
+	resize_late(0, 512, text, sizeof(text));
+	CHECK(strstr(
+		text, "warning: /a.img: a resize that took long has failed: from 1048576 to 512 bytes it"));
+	CHECK(strstr(text, "disconnect it, shorten the image"));
 }
 
 static void insert_dead(struct asker *asker)
