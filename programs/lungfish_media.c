@@ -102,7 +102,8 @@ static int end(const struct lf_command_line *line, int status, const struct lf_c
 	return lf_output_end(line, status);
 }
 
-int lf_verb_insert(const struct lf_command_line *line)
+/* insert and eject: with an image, or without. */
+int lf_verb_change_medium(const struct lf_command_line *line)
 {
 	struct lf_control_device device;
 	struct lf_client *client;
@@ -111,21 +112,9 @@ int lf_verb_insert(const struct lf_command_line *line)
 	client = lf_session_open_for(line, line->operands[0], &status);
 	if (!client)
 		return status;
-	status = lf_insert_image(line, client, line->operands[0], line->operands[1], &device);
-	lf_session_close(client);
-	return end(line, status, &device);
-}
-
-int lf_verb_eject(const struct lf_command_line *line)
-{
-	struct lf_control_device device;
-	struct lf_client *client;
-	int status;
-
-	client = lf_session_open_for(line, line->operands[0], &status);
-	if (!client)
-		return status;
-	status = lf_eject_medium(line, client, line->operands[0], &device);
+	status = line->operand_count > 1
+			 ? lf_insert_image(line, client, line->operands[0], line->operands[1], &device)
+			 : lf_eject_medium(line, client, line->operands[0], &device);
 	lf_session_close(client);
 	return end(line, status, &device);
 }
