@@ -286,6 +286,7 @@ static void examined(struct lf_device *device)
 {
 	enum lf_control_status status = device->work.status;
 
+	lf_list_remove(&device->link);
 	if (status == LF_CONTROL_OK)
 		status = take_place(device, &device->work.message);
 	if (status != LF_CONTROL_OK)
@@ -316,6 +317,7 @@ enum lf_control_status lf_devices_connect(struct lf_devices *devices,
 	lf_device_put_waiter(&device->arrival->waiter, waiter);
 	devices->arrivals++;
 	lf_devices_remain(devices);
+	lf_list_append(&devices->examined, &device->link);
 	if (!lf_device_examine(device, examined))
 		refuse_for_want_of_threads(device);
 	return LF_CONTROL_OK;

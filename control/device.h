@@ -10,7 +10,8 @@
 
 struct lf_devices {
 	struct lf_devices_options options;
-	struct lf_link list; /* by ascending number; among them those that are just arriving */
+	struct lf_link list;     /* by ascending number; among them those that are just arriving */
+	struct lf_link examined; /* those that arrive, while only their paths are known */
 	uint32_t count;
 	/* What keeps it from being empty besides: arrivals, refusals, husks, watches whose note is on its
 	 * way.

@@ -14,6 +14,7 @@ struct lf_devices *lf_devices_create(const struct lf_devices_options *options)
 	if (options->lun_count == 0)
 		devices->options.lun_count = LF_LUNS_MAX;
 	lf_list_init(&devices->list);
+	lf_list_init(&devices->examined);
 	lf_system_machine(devices->machine, sizeof(devices->machine));
 	return devices;
 }

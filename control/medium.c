@@ -53,10 +53,24 @@ static bool other_has_file(struct lf_devices *devices, const struct lf_device *d
 	return false;
 }
 
+/* Which file theirs is, and what they will be called, is not known yet. */
+static bool is_being_examined(struct lf_devices *devices, const char *path, struct lf_message *message)
+{
+	lf_list_each(link, next, &devices->examined)
+	{
+		if (!lf_path_is_same(lf_device_of(link)->work.medium.path, path))
+			continue;
+		lf_message_set(message, "it is just being connected: try again when that has ended");
+		return true;
+	}
+	return false;
+}
+
 bool lf_devices_have_file(struct lf_devices *devices, const struct lf_system_file *file, const char *path,
 	struct lf_message *message)
 {
-	return other_has_file(devices, NULL, file, path, message);
+	return other_has_file(devices, NULL, file, path, message) ||
+	       is_being_examined(devices, path, message);
 }
 
 /* The same image twice would be two units with a cache each, and one of them stale. */

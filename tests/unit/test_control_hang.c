@@ -194,6 +194,25 @@ TEST(a_device_that_is_just_arriving_is_said_to_be)
 	tear_down();
 }
 
+/* On a host whose files only one may open: the second hears who the other one is. */
+TEST(whose_image_is_just_being_examined_can_be_told)
+{
+	static const struct lf_system_file unknown;
+
+	set_up_host();
+	shut(EXAMINING);
+	begin_dead(&one, "/dead.img", 0);
+	wait_at(EXAMINING, 1);
+	CHECK(lf_devices_have_file(devices, &unknown, "/dead.img", &message));
+	CHECK_STR(message.text, "it is just being connected: try again when that has ended");
+	CHECK(!lf_devices_have_file(devices, &unknown, "/other.img", &message));
+	release(EXAMINING);
+	CHECK_EQ(ended(&one), LF_CONTROL_OK);
+	CHECK(lf_devices_have_file(devices, &unknown, "/dead.img", &message));
+	CHECK_STR(message.text, "already connected as dead: disconnect it first");
+	tear_down();
+}
+
 TEST(a_list_passes_over_what_is_just_arriving)
 {
 	struct lf_device *first, *second;
