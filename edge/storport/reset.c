@@ -97,9 +97,7 @@ static void reset_done(struct lf_tmf *tmf)
 
 static bool take_again_locked(struct lf_reset *reset)
 {
-	if (reset->running || reset->wanted <= reset->ended)
-		return false;
-	return want_locked(reset, reset->wanted);
+	return reset->wanted > reset->ended && want_locked(reset, reset->wanted);
 }
 
 static void again(struct lf_storport *storport, struct lf_reset *reset)
