@@ -292,21 +292,29 @@ static void *arena_work(void *unused)
 	return unused;
 }
 
+struct arena_command {
+	struct lf_loop_edge_command command;
+	bool done; /* guarded by the mutex. The edge says that it ended before it says so to arena_done */
+};
+
 /* Wakes who waits for it in arena_run. */
 static void arena_done(struct lf_loop_edge_command *command)
 {
 	pthread_mutex_lock(&arena.mutex);
 	if (arena.atomic == &command->request)
 		arena.atomic = NULL;
+	lf_container(command, struct arena_command, command)->done = true;
 	pthread_cond_broadcast(&arena.changed);
 	pthread_mutex_unlock(&arena.mutex);
 }
 
-static uint32_t arena_run(struct lf_loop_edge_command *command, uint8_t opcode, uint64_t lba, uint8_t blocks,
+static uint32_t arena_run(struct arena_command *mine, uint8_t opcode, uint64_t lba, uint8_t blocks,
 	uint8_t *data, uint32_t length)
 {
+	struct lf_loop_edge_command *command = &mine->command;
 	struct lf_segment segment = {data, length};
 
+	mine->done = false;
 	memset(command->cdb, 0, sizeof(command->cdb));
 	command->cdb[0] = opcode;
 	lf_put_be64(command->cdb + 2, lba);
@@ -317,14 +325,14 @@ static uint32_t arena_run(struct lf_loop_edge_command *command, uint8_t opcode, 
 	command->segment_count = 1;
 	lf_loop_edge_start(&arena.edge, command);
 	pthread_mutex_lock(&arena.mutex);
-	while (!lf_atomic_load_u32(&command->ended))
+	while (!mine->done)
 		pthread_cond_wait(&arena.changed, &arena.mutex);
 	pthread_mutex_unlock(&arena.mutex);
 	return command->request.status == LF_STATUS_GOOD ? 0 : lf_sense_read(&command->request);
 }
 
 /* Adds one to the number in block 7 by COMPARE AND WRITE; false on what must not happen. */
-static bool increment(struct lf_loop_edge_command *command, uint64_t *miscompares)
+static bool increment(struct arena_command *command, uint64_t *miscompares)
 {
 	uint8_t data[1024];
 
@@ -344,13 +352,13 @@ static bool increment(struct lf_loop_edge_command *command, uint64_t *miscompare
 static void *arena_compete(void *context)
 {
 	uint32_t number = (uint32_t)(uintptr_t)context;
-	struct lf_loop_edge_command command = {.done = arena_done};
+	struct arena_command command = {.command.done = arena_done};
 	struct lf_nexus_options options = {.port = &stage_port};
 	uint64_t miscompares = 0;
 	uint8_t data[4096];
 	bool fine = true;
 
-	command.nexus = lf_nexus_open(arena.adapter, &options);
+	command.command.nexus = lf_nexus_open(arena.adapter, &options);
 	fine = arena_run(&command, 0x88, 7, 1, data, 512) == LF_SENSE(6, 0x29, 0);
 	for (uint32_t i = 0; i < ROUNDS && fine; i++) {
 		fine = increment(&command, &miscompares);
@@ -360,7 +368,7 @@ static void *arena_compete(void *context)
 		       arena_run(&command, 0x8a, 20 + number, 2, data, 1024) == 0 &&
 		       arena_run(&command, 0x9c, 24 + 8 * number, 8, data, 4096) == 0;
 	}
-	lf_nexus_close(command.nexus);
+	lf_nexus_close(command.command.nexus);
 	pthread_mutex_lock(&arena.mutex);
 	arena.violations += !fine;
 	arena.miscompares += miscompares;
