@@ -327,26 +327,37 @@ TEST(whoever_goes_while_his_image_is_opened_finds_nothing_connected)
 	}
 }
 
-static void *release_soon(void *context)
+static enum place stopped_at;
+
+static void release_it_there(struct lf_post *post)
 {
-	usleep(20000);
-	release(*(enum place *)context);
-	return NULL;
+	(void)post;
+	release(stopped_at);
+}
+
+static struct lf_post releaser = {.run = release_it_there};
+
+/* In the same round as the adapter's stop, before it; what it posts is behind that, however slow the host is.
+ */
+static void release_after_the_stop(struct lf_post *post)
+{
+	(void)post;
+	lf_loop_post(loop, &releaser);
 }
 
 TEST(an_adapter_that_stops_waits_for_what_is_opened_and_refuses_it)
 {
 	static enum place places[] = {EXAMINING, OPENING};
-	pthread_t thread;
+	struct lf_post post = {.run = release_after_the_stop};
 
 	for (uint32_t i = 0; i < lf_count_of(places); i++) {
 		set_up_host();
 		shut(places[i]);
 		begin_dead(&one, "/dead.img", 0);
 		wait_at(places[i], 1);
-		CHECK(pthread_create(&thread, NULL, release_soon, &places[i]) == 0);
+		stopped_at = places[i];
+		lf_loop_post(loop, &post);
 		tear_down();
-		pthread_join(thread, NULL);
 		CHECK(nothing_is_open());
 		CHECK(one.answered);
 		CHECK_EQ(one.reply.header.status, LF_CONTROL_FAILED);
