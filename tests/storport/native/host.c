@@ -40,7 +40,7 @@ void host_sleep_locked(struct host *host, const char *waiting_for)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += HOST_PATIENCE_S;
 	if (pthread_cond_timedwait(&host->changed, &host->lock, &until) != 0)
 		lf_fake_broken("nothing has happened for %d s, waiting for %s", HOST_PATIENCE_S, waiting_for);
@@ -257,11 +257,15 @@ static void forget(struct host *host)
 static struct host *host_new(void)
 {
 	struct host *host = calloc(1, sizeof(*host));
+	pthread_condattr_t attributes;
 
 	if (host == NULL)
 		abort();
 	pthread_mutex_init(&host->lock, NULL);
-	pthread_cond_init(&host->changed, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* somebody may set the other one */
+	pthread_cond_init(&host->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	KeInitializeSpinLock(&host->start_io);
 	fill_config(&host->config);
 	host->extension = calloc(1, host->config.DeviceExtensionSize);

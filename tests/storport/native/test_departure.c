@@ -101,7 +101,7 @@ TEST(who_was_never_seen_goes_without_a_farewell)
 	CHECK_EQ(stage_disconnect(&unit, true), LF_CONTROL_OK);
 	host_hold_scans(stage, false);
 	host_settle(stage);
-	for (int i = 0; i < 10000 && stage_count() > 0; i++)
+	for (int i = 0; i < 60000 && stage_count() > 0; i++)
 		stage_pause();
 	CHECK_EQ(stage_count(), 0);
 	CHECK_EQ(lf_fake_file_opens(unit.file), 0);
@@ -130,7 +130,7 @@ static bool is_taken(const struct stage_unit *gone)
 /* He gets it; false: it is still taken after a while. */
 static bool is_free(const struct stage_unit *gone)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		if (connect_in_its_place(gone) == LF_CONTROL_OK)
 			return true;
 		stage_pause();

@@ -375,7 +375,7 @@ TEST(the_first_srb_has_the_interface_shown)
 	stage_start();
 	host_grant_passive(true);
 	CHECK(stage_command(&nobody, ready, sizeof(ready), 0, NULL, 0) != 0);
-	for (int i = 0; i < 10000 && enabled == 0; i++) {
+	for (int i = 0; i < 60000 && enabled == 0; i++) {
 		lf_fake_interfaces(&guid, &enabled);
 		stage_pause();
 	}

@@ -75,7 +75,7 @@ static bool works(const struct stage_unit *unit)
 	bool good = false;
 
 	stage_fill(block, 1, 1);
-	for (int i = 0; i < 1000 && !good; i++) {
+	for (int i = 0; i < 60000 && !good; i++) {
 		good = stage_write(unit, 1, 1, block) == 0 && stage_read(unit, 1, 1, read) == 0 &&
 		       memcmp(block, read, sizeof(block)) == 0;
 		if (!good)

@@ -409,7 +409,7 @@ TEST(who_sleeps_flushes_before)
 	before = lf_fake_file_count(unit.file, LF_FAKE_FLUSH);
 	untouched = lf_fake_file_count(clean.file, LF_FAKE_FLUSH);
 	lf_fake_power(PO_CB_SYSTEM_STATE_LOCK, 0);
-	for (int i = 0; i < 10000 && lf_fake_file_count(unit.file, LF_FAKE_FLUSH) == before; i++)
+	for (int i = 0; i < 60000 && lf_fake_file_count(unit.file, LF_FAKE_FLUSH) == before; i++)
 		stage_pause();
 	CHECK_EQ(lf_fake_file_count(unit.file, LF_FAKE_FLUSH), before + 1);
 	CHECK_EQ(lf_fake_file_count(clean.file, LF_FAKE_FLUSH), untouched);

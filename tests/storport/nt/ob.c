@@ -170,7 +170,7 @@ uint32_t lf_fake_object_leaks(void)
 	};
 	uint32_t leaks = 0;
 	/* A thread that was joined may still be on its way out. */
-	for (int i = 0; i < 1000 && __atomic_load_n(&alive[LF_FAKE_THREAD_OBJECT], __ATOMIC_RELAXED); i++)
+	for (int i = 0; i < 60000 && __atomic_load_n(&alive[LF_FAKE_THREAD_OBJECT], __ATOMIC_RELAXED); i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	for (uint32_t type = 0; type <= LF_FAKE_CALLBACK; type++) {
 		uint64_t count = __atomic_load_n(&alive[type], __ATOMIC_RELAXED);
