@@ -9,21 +9,20 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import iscsi_raw as raw  # noqa: E402
-from adapter import Adapter, Skip, free_port, sparse  # noqa: E402
+from adapter import Adapter, Skip, sparse  # noqa: E402
 
 
 def ipv6():
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
-            return "[::1]:%d" % probe.getsockname()[1]
+            return True
     except OSError:
-        return None
+        return False
 
 
-portal6, wildcard = ipv6(), "0.0.0.0:%d" % free_port()
-options = ["--iscsi", wildcard + ",7"] + (["--iscsi", portal6 + ",2"] if portal6 else [])
-cases, target = raw.start(options)
+cases, target = raw.start(["--iscsi", "0.0.0.0:0,7"] + (["--iscsi", "[::1]:0,2"] if ipv6() else []))
+_, wildcard, portal6 = (target.daemon.portals + [None])[:3]
 
 
 def refused(status, items, flags=0x87, fields=None):
@@ -220,24 +219,31 @@ def byte_by_byte():
         connection.ready()
 
 
+def has_ended(connection):
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
 def flood():
     """Connections that never log in fill only their own share, and the oldest of them makes room for who comes."""
     idle = []
     try:
         for _ in range(200):
-            idle.append(socket.create_connection(target.portal.rsplit(":", 1), timeout=5))
+            idle.append(socket.create_connection(target.portal.rsplit(":", 1), timeout=raw.TIMEOUT_S))
         with target.session() as connection:
             connection.ping()
-        time.sleep(0.3)
-        ended = []
-        for each in idle:
-            each.setblocking(False)
-            try:
-                ended.append(each.recv(1) == b"")
-            except BlockingIOError:
-                ended.append(False)
-            except ConnectionResetError:
-                ended.append(True)
+        # Each is ended by its own thread, one later than another.
+        end = time.monotonic() + 60
+        while True:
+            ended = [has_ended(each) for each in idle]
+            if any(ended) and ended == sorted(ended, reverse=True) or time.monotonic() > end:
+                break
+            time.sleep(0.05)
         assert 0 < sum(ended) < 200, "%d of 200 were ended" % sum(ended)
         assert ended == sorted(ended, reverse=True), "not the oldest ones were ended"
     finally:
@@ -273,8 +279,8 @@ def descriptors_run_out():
     idle = []
     try:
         for _ in range(60):
-            idle.append(socket.create_connection(adapter.portal.rsplit(":", 1), timeout=5))
-        end = time.monotonic() + 30
+            idle.append(socket.create_connection(adapter.portal.rsplit(":", 1), timeout=raw.TIMEOUT_S))
+        end = time.monotonic() + 60
         while "cannot accept" not in adapter.log() and time.monotonic() < end:
             time.sleep(0.05)
         time.sleep(1)

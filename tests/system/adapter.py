@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import time
 BUILD = os.environ.get("BUILD", "build")
 READY_S = 60
 COMMAND_S = 120
+ANY_PORT = "127.0.0.1:0"
 
 
 class Skip(Exception):
@@ -51,12 +51,6 @@ def must(command, **options):
     return answer.stdout
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def sparse(path, length_bytes):
     with open(path, "wb") as file:
         file.truncate(length_bytes)
@@ -76,10 +70,12 @@ class Adapter:
         self.environment = dict(os.environ, XDG_STATE_HOME=self.directory)
         if engine:
             self.environment["LUNGFISH_ENGINE"] = engine
-        self.portal = "127.0.0.1:%d" % free_port()
-        self.arguments = list(before) + [find_program("lungfishd"), "--iscsi", self.portal, "--iqn", self.iqn,
+        self.arguments = list(before) + [find_program("lungfishd"), "--iscsi", ANY_PORT, "--iqn", self.iqn,
                                          "--socket", self.socket] + list(images)
         self.start()
+        self.portals = self.find_portals()
+        self.portal = self.portals[0]
+        self.arguments[self.arguments.index(ANY_PORT)] = self.portal  # should it be started again
 
     def start(self):
         with open(self.log_path, "a") as log:
@@ -93,6 +89,11 @@ class Adapter:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError("lungfishd did not start: %s" % self.log())
             time.sleep(0.05)
+
+    def find_portals(self):
+        """Their addresses: the ports are free ones that the daemon took."""
+        adapter = json.loads(self.lungfish("status", "--json").stdout)["adapters"][0]
+        return [portal["address"] for portal in adapter["portals"]]
 
     def log(self):
         with open(self.log_path, errors="replace") as log:

@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import iscsi_raw as raw  # noqa: E402
 import storm_parts as parts  # noqa: E402
-from adapter import Adapter, Cases, find_tool, free_port, sparse  # noqa: E402
+from adapter import Adapter, Cases, find_tool, sparse  # noqa: E402
 
 CYCLES = int(os.environ.get("STORM_MIXED_CYCLES", "800"))
 MOST_S = float(os.environ.get("STORM_MIXED_SECONDS", "70"))
@@ -455,9 +455,8 @@ class Storm:
             ("soak-a", 8 * MIB), ("soak-b", 8 * MIB), ("reserved", 4 * MIB), ("counter", 4 * MIB),
             ("spoiled", 4 * MIB), ("mover", MIB))}
         stay = [self.paths[name] for name in ("soak-a", "soak-b", "reserved", "counter", "spoiled")]
-        second = "127.0.0.1:%d" % free_port()
-        self.adapter = Adapter(self.scratch, ["--iscsi", second + ",2", "--chap-file", self.path("secrets")] + stay)
-        self.iqn, self.portals = self.adapter.iqn, [self.adapter.portal, second]
+        self.adapter = Adapter(self.scratch, ["--iscsi", "127.0.0.1:0,2", "--chap-file", self.path("secrets")] + stay)
+        self.iqn, self.portals = self.adapter.iqn, self.adapter.portals
         discs = [parts.Drive.make(self.path("disc-%d.iso" % i), i, 2048, 512 + 200 * i) for i in range(2)]
         sticks = [parts.Drive.make(self.path("stick-%d.img" % i), i, 512, 2048) for i in range(2)]
         units = {"cd": self.adapter.connect(discs[0], "--cdrom"), "stick": self.adapter.connect(sticks[0], "--removable")}
