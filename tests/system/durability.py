@@ -88,10 +88,19 @@ class Tests:
             answer = client(adapter.disk, steps)
             took = time.monotonic() - began
             image = adapter.image
-        time.sleep(0.2)  # strace writes its last lines when the daemon has gone
-        with open(log, errors="replace") as text:
-            calls = [line for line in text if image in line]
-        return calls, took, answer
+        return [line for line in self.finished(log, adapter.process.pid) if image in line], took, answer
+
+    @staticmethod
+    def finished(log, pid):
+        """The lines of strace, which writes its last ones when the daemon has gone."""
+        end = time.monotonic() + 60
+        while True:
+            with open(log, errors="replace") as text:
+                lines = text.readlines()
+            if any(re.match(r"%d +\+\+\+ " % pid, line) for line in lines):
+                return lines
+            assert time.monotonic() < end, "strace did not see the daemon's end: %s" % lines[-5:]
+            time.sleep(0.05)
 
     def threads_sync_before_flush(self):
         plain, _, _ = self.trace(WRITE, dying_client)

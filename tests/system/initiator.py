@@ -88,7 +88,8 @@ class Tests:
 
     def soak_sees_another_writer(self):
         """lf-soak keeps to its region: a foreign write to the image under it must be found."""
-        soak = subprocess.Popen([find_tool("lf-soak"), "--target", self.url, "--region", "0:512", "--seconds", "3",
+        until = os.path.join(self.scratch, "enough")
+        soak = subprocess.Popen([find_tool("lf-soak"), "--target", self.url, "--region", "0:512", "--until-file", until,
                                  "--announce"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert soak.stdout.readline() == b"running\n"
         with open(self.image, "r+b") as file:
@@ -96,6 +97,8 @@ class Tests:
                 file.seek(0)
                 file.write(b"foreign!" * 64 * 512)
                 file.flush()
+        with open(until, "w"):
+            pass
         output = soak.communicate()[0].decode()
         assert soak.returncode == 1 and json.loads(output.splitlines()[-1])["miscompares"] > 0, output
 
