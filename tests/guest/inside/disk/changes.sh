@@ -5,8 +5,8 @@ new_unit_appears_by_itself()
 {
 	host create new.img $((64 << 20))
 	NEW=$(host lungfish connect --lun 9 new.img)
-	within 15 block_of first 9
-	within 15 block_of second 9
+	within 120 block_of first 9
+	within 120 block_of second 9
 }
 
 new_unit_has_its_size()

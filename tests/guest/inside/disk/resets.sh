@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # resets.sh: resets and lost connections while data moves: nothing is lost, nothing is written twice.
 
-# load COMMAND...: writes and reads 32 MiB while the command runs; the data must be whole afterwards.
+# load COMMAND...: writes 32 MiB, again and again while the command runs twice; the data must be whole afterwards.
 load()
 {
-	local writer round
+	local writer round code=0
+	rm -f /tmp/enough
 	(
-		for round in 0 1; do
-			dd if=/tmp/random of="/dev/$D" bs=256k seek=$((2048 + round * 64)) oflag=direct status=none || exit 1
+		until [[ -e /tmp/enough ]]; do
+			for round in 0 1; do
+				dd if=/tmp/random of="/dev/$D" bs=256k seek=$((2048 + round * 64)) oflag=direct status=none || exit 1
+			done
 		done
 	) &
 	writer=$!
 	sleep 0.3
-	"$@"
-	kill -0 $writer || { fail "the load ended before the fault"; return 1; }
-	"$@"
+	{ "$@" && kill -0 $writer && "$@"; } || code=$?
+	: >/tmp/enough
 	wait $writer
+	equal "status of $*" "$code" 0
 	for round in 0 1; do
 		equal "sum of round $round" "$(sum_of "/dev/$D" skip=$((512 + round * 16)) count=16)" "$(sum_of_random)"
 	done
