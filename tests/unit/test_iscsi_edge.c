@@ -2,6 +2,7 @@
 /* test_iscsi_edge.c: the iSCSI edge on a loop of its own, before a store that hangs, with a budget that is
  * short. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -187,14 +188,26 @@ static void send_pdu(struct peer *peer, uint8_t *bhs, const void *data, uint32_t
 		return;
 }
 
+/* A process that was stopped goes on with EINTR where it waits with a limit, or with a part. */
+static bool receive_bytes(struct peer *peer, uint8_t *to, uint32_t length)
+{
+	for (uint32_t at = 0; at < length;) {
+		ssize_t got = recv(peer->fd, to + at, length - at, MSG_WAITALL);
+
+		if (got == 0 || (got < 0 && errno != EINTR))
+			return false;
+		at += got > 0 ? (uint32_t)got : 0;
+	}
+	return true;
+}
+
 /* The opcode of the next PDU; 0xff: the end, or nothing in time. */
 static uint32_t receive(struct peer *peer)
 {
-	if (recv(peer->fd, peer->bhs, ISCSI_BHS_LENGTH, MSG_WAITALL) != ISCSI_BHS_LENGTH)
+	if (!receive_bytes(peer, peer->bhs, ISCSI_BHS_LENGTH))
 		return 0xff;
 	peer->length = iscsi_data_length(peer->bhs);
-	if (peer->length > 0 &&
-		recv(peer->fd, peer->data, peer->length + iscsi_pad(peer->length), MSG_WAITALL) <= 0)
+	if (!receive_bytes(peer, peer->data, peer->length + iscsi_pad(peer->length)))
 		return 0xff;
 	peer->max_cmd_sn = lf_get_be32(peer->bhs + ISCSI_AT_MAX_CMD_SN);
 	return iscsi_opcode(peer->bhs);
@@ -204,7 +217,7 @@ static bool silent(struct peer *peer)
 {
 	struct pollfd wait = {.fd = peer->fd, .events = POLLIN};
 
-	return poll(&wait, 1, SILENCE_MS) == 0;
+	return poll(&wait, 1, SILENCE_MS) <= 0; /* less: EINTR, as above */
 }
 
 static void login_send(struct peer *peer, uint8_t isid)
