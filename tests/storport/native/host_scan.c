@@ -9,7 +9,7 @@
 
 #include "tests/storport/native/host_parts.h"
 
-#define TRIES_MAX     2000
+#define TRIES_MAX     60000
 #define LIST_BYTES    (8 + 8 * 256)
 #define SERIAL_BYTES  36
 #define NEWCOMERS_MAX 3
