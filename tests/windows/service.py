@@ -28,7 +28,7 @@ SERVICE = "HKLM\\System\\CurrentControlSet\\Services\\LungfishConnections"
 SOURCE = "HKLM\\System\\CurrentControlSet\\Services\\EventLog\\Application\\Lungfish"
 NAME = "LungfishConnections"
 DEPART = 128
-SOON_S = 60  # what takes a retry or two
+SOON_S = 150  # what takes a retry or two, whose pauses grow
 
 
 def command(place, *arguments, wanted=0):

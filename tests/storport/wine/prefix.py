@@ -22,6 +22,7 @@ STEP_S = 120
 WAIT_S = 90  # for what ought to come soon
 PAUSE_S = 0.05
 DYING_S = 5  # until a program notices that the driver is dead
+FRAMES_S = 60  # until a crash has told all its frames
 SAID_LINES = 15
 STAY_S = 900  # Wine ends, drivers and all, when no program runs
 TOOLS = ("wine", "wineserver", "meson", "ninja", "x86_64-w64-mingw32-gcc", "llvm-symbolizer", "mkfs.fat",
@@ -332,7 +333,7 @@ class Prefix:
 
     def log_news(self):
         """Of a crash it is news when all its frames are there."""
-        end = time.monotonic() + DYING_S
+        end = time.monotonic() + FRAMES_S
         while self.is_dead() and self.crashed and time.monotonic() < end and "frames end" not in self.log()[self.log_at:]:
             time.sleep(PAUSE_S)
         lines = self.log()

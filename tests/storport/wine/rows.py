@@ -343,7 +343,7 @@ def row_06_disconnect_reports_missing_first(place):
     keeper, release = wine.keep_open(disk)
     wine.must(prefixes.select_message(harness.DISCONNECT, "first", prefixes.FORCE))
     wine.wait_log("unit 0:%d went" % address["lun"])
-    expect(wine.state()["handles"] == 0, "its image is open still")
+    wine.wait_state(handles=0)
     status, _, _, _ = wine.scsi("Scsi20:", INQUIRY, 255, address="0 %d" % address["lun"])
     expect(status == 0xc000000e, "somebody answers at the address of who went: %08x" % status)
     wine.connect(images.blank("second.img"), "second")
