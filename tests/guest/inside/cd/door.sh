@@ -268,7 +268,7 @@ disc_torn_out_of_a_mount_is_an_error_and_no_more()
 udevadm monitor --udev --property --subsystem-match=block >/tmp/events &
 monitor=$!
 echo 0 >/proc/sys/dev/cdrom/autoclose
-kernel_may_say 'I/O error, dev sr[0-9]+' # of the disc that is torn out
+kernel_may_say 'I/O error(,| on) dev sr[0-9]+' # of a disc that is torn out, or exchanged while udev reads it
 for name in empty_drive_says_so empty_drive_answers_what_needs_no_disc locked_door_stays_closed \
 	lock_ends_with_a_reset host_asks_and_the_guest_ejects host_asks_and_another_initiator_holds_the_disc guest_ejects \
 	open_drive_is_empty_for_the_kernel open_drive_is_empty_for_udev guest_loads opening_loads host_inserts_another_disc other_disc_is_not_read_from_the_old_cache \
