@@ -13,6 +13,7 @@ import zlib
 sys.path.append("/usr/lib/python3/dist-packages")  # where Debian has it, whichever Python this is
 try:
     import Xlib.display
+    import Xlib.error
     from Xlib import X
     from Xlib.protocol import event
 except ImportError:
@@ -20,8 +21,8 @@ except ImportError:
 
 WIDTH, HEIGHT = 1920, 1200
 TOOLS = ("Xvfb", "openbox", "xdotool")
-START_S = 20
-DRAG_S = 10
+START_S = 60
+DRAG_S = 60
 # Keys are all for the program; new windows stand where they ask to.
 MANAGER = """<?xml version="1.0"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
@@ -81,13 +82,38 @@ class Screen:
 
     def hands(self, *words):
         subprocess.run(["xdotool", *[str(word) for word in words]], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.PIPE, env=self.env, timeout=30, check=True)
+                       stderr=subprocess.PIPE, env=self.env, timeout=60, check=True)
 
     def key(self, *keys):
         self.hands("key", "--delay", 20, *keys)
 
     def type(self, text):
         self.hands("type", "--delay", 5, "--", text)
+
+    def under(self, x, y):
+        """Where the window lies that a click there goes to; None: it has just gone."""
+        window = self.root
+        try:
+            while True:
+                below = window.translate_coords(self.root, x, y).child
+                if not below:
+                    break
+                window = below
+        except Xlib.error.XError:
+            return None
+        return self.place(window)
+
+    def place(self, window):
+        try:
+            at, size = self.root.translate_coords(window, 0, 0), window.get_geometry()
+        except Xlib.error.XError:
+            return None
+        return at.x, at.y, at.x + size.width, at.y + size.height
+
+    def focused(self):
+        """Where the window lies that keys go to; None: to nobody."""
+        window = self.x.get_input_focus().focus
+        return self.place(window) if hasattr(window, "get_geometry") else None
 
     def click(self, x, y, button=1, times=1):
         self.hands("mousemove", "--sync", x, y, "click", "--repeat", times, "--delay", 60, button)

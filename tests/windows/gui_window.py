@@ -10,6 +10,7 @@ import time
 from prefix import Failure, dos_path, expect
 
 WAIT_S = 60  # on a machine that does ten other things
+FOCUS_S = 10
 MAIN = "LungfishWindow"
 DIALOG, POPUP = "#32770", "#32768"
 LIST, STATUS, TOOLBAR, HINT = 200, 201, 202, 203
@@ -56,6 +57,11 @@ class Control:
 
     def __str__(self):
         return '%s %d "%s" at %s' % (self.kind, self.id, self.text, self.at)
+
+
+def lies_in(place, window):
+    return place and place[0] >= window.at[0] and place[1] >= window.at[1] and place[2] <= window.at[2] and \
+        place[3] <= window.at[3]
 
 
 def middle(at):
@@ -136,7 +142,9 @@ class Gui:
                 if window.enabled and (holding is None or any(child.id == holding for child in window.below())):
                     return window
             return None
-        return self.settle(lambda: self.wait(look, what))
+        found = self.settle(lambda: self.wait(look, what))
+        self.await_focus(found)
+        return found
 
     def settle(self, look):
         """When it looks twice the same."""
@@ -151,6 +159,9 @@ class Gui:
 
     def wait_closed(self, window):
         self.wait(lambda: all(other.handle != window.handle for other in self.windows()), "the end of %s" % window)
+        left = next((other for other in self.windows() if other.kind in (MAIN, DIALOG) and other.enabled), None)
+        if left:
+            self.await_focus(left)
 
     def table(self, control=None):
         """Of a list view: columns, rows, colours."""
@@ -190,6 +201,9 @@ class Gui:
         found = self.wait(lambda: [window for window in self.windows() if window.kind == POPUP], "a menu")
         return self.ask("menu", found[0].handle)
 
+    def marked(self):
+        return [at for at, item in enumerate(self.popup()) if item["highlighted"]]
+
     def mark(self, number):
         """By the keys: down to this item of the open menu, through the menus beside it if it is in another."""
         for _ in range(MENUS_MAX):
@@ -197,12 +211,13 @@ class Gui:
             if any(item["id"] == number for item in items):
                 break
             self.screen.key("Right")
-            time.sleep(0.2)
+            self.wait(lambda: [item["id"] for item in self.popup()] != [item["id"] for item in items], "the next menu")
         for _ in self.popup():
             if any(item["highlighted"] and item["id"] == number for item in self.popup()):
                 return
+            marked = self.marked()
             self.screen.key("Down")
-            time.sleep(0.1)
+            self.wait(lambda: self.marked() != marked, "the next item of a menu")
         raise Failure("no item %d in a menu: %s" % (number, self.popup()))
 
     # ---- What a person does ----
@@ -210,9 +225,28 @@ class Gui:
     def click(self, control, button=1):
         self.screen.click(*control.middle(), button)
 
+    def shown(self, dialog, number):
+        """A control, once the screen shows it where the program has it: that is where a click goes to."""
+        end = time.monotonic() + FOCUS_S
+        while True:
+            now = self.again(dialog)
+            control = now.find(number)
+            if lies_in(self.screen.under(*control.middle()), now) or time.monotonic() > end:
+                return control
+            time.sleep(0.05)
+
+    def await_focus(self, window):
+        """Keys, too, go to what the screen believes has them. Not for ever: not every window takes them."""
+        end = time.monotonic() + FOCUS_S
+        while time.monotonic() < end:
+            now = next((other for other in self.windows() if other.handle == window.handle), None)
+            if not now or lies_in(self.screen.focused(), now):
+                return
+            time.sleep(0.05)
+
     def press(self, dialog, number):
         """A button of a dialog, with the mouse."""
-        button = dialog.find(number)
+        button = self.shown(dialog, number)
         expect(button.enabled, "%s cannot be pressed" % button)
         self.click(button)
 
@@ -230,7 +264,7 @@ class Gui:
 
     def fill(self, dialog, number, text):
         """An edit control: what is in it is replaced."""
-        self.click(dialog.find(number))
+        self.click(self.shown(dialog, number))
         self.screen.key("ctrl+a")
         self.screen.type(text)
         self.wait(lambda: self.again(dialog).find(number).text == text,

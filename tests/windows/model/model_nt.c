@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 20000 /* for what ought to come soon */
+#define PATIENCE_MS 60000 /* for what ought to come soon */
 
 /* ---- In the place of Windows' installer and of Plug and Play: the linker wraps them ---- */
 

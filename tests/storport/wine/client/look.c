@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define LINE_BYTES 4096
-#define WAIT_MS    5000
+#define WAIT_MS    60000
 
 LRESULT ask(HWND window, UINT message, WPARAM first, LPARAM second)
 {
