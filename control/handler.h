@@ -68,7 +68,7 @@ void lf_handler_forget(struct lf_call *call);
 
 /* False: so many handles are still being closed that the next request has to come without any. */
 bool lf_handler_takes_handles(const struct lf_handler *handler);
-/* Closes what came with a request that nobody waits for, or that was none. */
+/* Closes what came with a request that nobody waits for, or that was none; or a socket with both in it. */
 void lf_handler_drop(struct lf_handler *handler, const lf_handle handles[LF_CONTROL_HANDLES_MAX]);
 
 /*

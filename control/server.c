@@ -46,6 +46,25 @@ struct client {
 	size_t unsent_length;
 };
 
+/* Whether descriptors come with the next message, which stays where it is. */
+static bool brings_handles(int fd)
+{
+	struct msghdr header = {0};
+
+	return recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK) >= 0 && (header.msg_flags & MSG_CTRUNC);
+}
+
+/* What was not taken in the kernel closes with it, in the thread that does. */
+static void close_socket(struct lf_server *server, int fd)
+{
+	const lf_handle handles[LF_CONTROL_HANDLES_MAX] = {fd, LF_HANDLE_NONE};
+
+	if (brings_handles(fd))
+		lf_handler_drop(server->options.handler, handles);
+	else
+		close(fd);
+}
+
 static void client_close(struct client *client)
 {
 	struct lf_server *server = client->server;
@@ -53,7 +72,7 @@ static void client_close(struct client *client)
 	if (client->serving)
 		lf_handler_forget(&client->call);
 	lf_loop_unwatch(server->options.loop, &client->watch);
-	close(client->watch.fd);
+	close_socket(server, client->watch.fd);
 	lf_list_remove(&client->link);
 	server->client_count--;
 	lf_free(client->unsent);
@@ -111,16 +130,23 @@ static void take_handles(struct msghdr *header, lf_handle handles[LF_CONTROL_HAN
 	}
 }
 
-/* Of what was sent along nothing was taken. */
+/* Who does not take it at once goes without. */
+static void tell_refused(struct lf_server *server, int fd, enum lf_control_status status, const char *text)
+{
+	size_t length = lf_handler_refuse(status, text, server->reply, sizeof(server->reply));
+
+	if (send(fd, server->reply, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		lf_log(LF_LOG_DEBUG, "control: a client that was refused did not wait for the answer");
+}
+
+/* Taking the message without them would close them here. */
 static void client_refuse_handles(struct client *client)
 {
-	static const char text[] =
+	lf_trace_control_client_refused(client->call.client, LF_CONTROL_BUSY, 0, 0);
+	tell_refused(client->server, client->watch.fd, LF_CONTROL_BUSY,
 		"descriptors of earlier requests are still being closed, and the host does not "
-		"let go of them: look at its mounts, then try again";
-	struct lf_server *server = client->server;
-
-	client_reply(client, server->reply,
-		lf_handler_refuse(LF_CONTROL_BUSY, text, server->reply, sizeof(server->reply)));
+		"let go of them: look at its mounts, then try again");
+	client_close(client);
 }
 
 static void client_read(struct client *client)
@@ -131,16 +157,19 @@ static void client_read(struct client *client)
 		char bytes[CMSG_SPACE(LF_CONTROL_HANDLES_MAX * sizeof(int))];
 	} control;
 	struct iovec part = {server->request, sizeof(server->request)};
-	/* The kernel gives us only what there is room for: never more than can be closed without this loop.
-	 */
-	bool takes = lf_handler_takes_handles(server->options.handler);
 	struct msghdr header = {.msg_iov = &part,
 		.msg_iovlen = 1,
-		.msg_control = takes ? control.bytes : NULL,
-		.msg_controllen = takes ? sizeof(control.bytes) : 0};
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
 	lf_handle handles[LF_CONTROL_HANDLES_MAX] = {LF_HANDLE_NONE, LF_HANDLE_NONE};
-	ssize_t got = recvmsg(client->watch.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t got;
 
+	/* Never more than can be closed without this loop. */
+	if (!lf_handler_takes_handles(server->options.handler) && brings_handles(client->watch.fd)) {
+		client_refuse_handles(client);
+		return;
+	}
+	got = recvmsg(client->watch.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got >= 0)
@@ -152,10 +181,6 @@ static void client_read(struct client *client)
 		return;
 	}
 	client_touch(client);
-	if (!takes && (header.msg_flags & MSG_CTRUNC)) {
-		client_refuse_handles(client);
-		return;
-	}
 	client->serving = true;
 	/* Nothing but the end of the client is looked for until it was answered. */
 	lf_loop_watch(server->options.loop, &client->watch, 0);
@@ -198,13 +223,9 @@ static void client_ready(struct lf_watch *watch, uint32_t events)
 
 static void refuse(struct lf_server *server, int fd, enum lf_control_status status, const char *text)
 {
-	size_t length = lf_handler_refuse(status, text, server->reply, sizeof(server->reply));
-
 	lf_trace_control_client_refused(server->last_client, status, 0, 0);
-	/* Who does not take it at once goes without. */
-	if (send(fd, server->reply, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		lf_log(LF_LOG_DEBUG, "control: a client that was refused did not wait for the answer");
-	close(fd);
+	tell_refused(server, fd, status, text);
+	close_socket(server, fd);
 }
 
 /* Makes room for one more. False: all have a request outstanding. */

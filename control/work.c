@@ -6,6 +6,8 @@
 
 /* Closings for requests that were refused: more than a server lets clients have outstanding. */
 #define REFUSALS_MAX 64
+/* And for sockets with requests in them that it has not even taken in, likewise. */
+#define CLOSINGS_MAX (2 * REFUSALS_MAX)
 
 /* ---- Errands ---- */
 
@@ -306,7 +308,7 @@ enum lf_control_status lf_devices_refuse(struct lf_devices *devices,
 
 	if (handles[0] == LF_HANDLE_NONE && handles[1] == LF_HANDLE_NONE)
 		return status;
-	if (!devices->emptied && !devices->in_place && devices->refusals < REFUSALS_MAX)
+	if (!devices->emptied && !devices->in_place && devices->refusals < CLOSINGS_MAX)
 		refusal = lf_alloc(sizeof(*refusal));
 	if (!refusal) {
 		close_handles(handles);
