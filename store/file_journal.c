@@ -241,7 +241,7 @@ static int64_t settle(struct lf_store *store, const struct record_header *header
 			store->path);
 	} else {
 		result = copy_to_image(store, from, header->offset_bytes, header->length_bytes);
-		if (found->some_new && found->some_old)
+		if (result == 0 && found->some_new && found->some_old)
 			lf_log(LF_LOG_NOTICE, "%s: completed an atomic write that was cut off", store->path);
 	}
 	if (result == 0 && fdatasync(store->fd) < 0)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -492,6 +493,44 @@ TEST(a_write_without_room_changes_nothing_and_the_next_one_succeeds)
 		CHECK_EQ(contents(), NEW);
 		end();
 	}
+}
+
+static int boot_with_short_files(void)
+{
+	struct rlimit limit = {FROM + SECTOR, FROM + SECTOR};
+
+	signal(SIGXFSZ, SIG_IGN);
+	return setrlimit(RLIMIT_FSIZE, &limit) == 0 ? boot() : 2;
+}
+
+/* What the log says meanwhile. */
+static int in_child_logged(int (*work)(void), char *text, size_t room)
+{
+	int kept = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
+	ssize_t length;
+
+	dup2(log, STDERR_FILENO);
+	int how = in_child(work, 0, LOSE_ALL, UINT64_MAX);
+	dup2(kept, STDERR_FILENO);
+	length = pread(log, text, room - 1, 0);
+	text[length < 0 ? 0 : length] = '\0';
+	close(kept);
+	close(log);
+	return how;
+}
+
+TEST(a_write_is_said_to_be_completed_when_it_is)
+{
+	char text[1024];
+
+	begin();
+	CHECK_EQ(in_child(write_atomically, 9, LOSE_NOTHING, UINT64_MAX), 99);
+	CHECK_EQ(in_child_logged(boot_with_short_files, text, sizeof(text)), 1);
+	CHECK(!strstr(text, "completed"));
+	CHECK_EQ(in_child_logged(boot, text, sizeof(text)), 0);
+	CHECK(strstr(text, "disk.img: completed an atomic write that was cut off\n"));
+	CHECK_EQ(contents(), NEW);
+	end();
 }
 
 /* ---- No sync: the record of the write that failed is all that makes it whole ---- */
