@@ -2,6 +2,7 @@
 /* test_control_hang.c: a host that does not answer, as a dead share: whoever asks for that waits, nobody
  * else.
  */
+#include "tests/unit/captured_log.h"
 #include "tests/unit/control_stage.h"
 
 #include <pthread.h>
@@ -526,9 +527,8 @@ TEST(a_resize_that_hangs_holds_up_nobody)
 /* All that the log says until the table is empty, once a resize has been late. */
 static void resize_late(uint64_t size_bytes, uint64_t file_bytes, char *text, size_t room)
 {
-	int kept = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
 	int fd = image("a", 1 << 20);
-	ssize_t length;
+	struct captured_log log;
 
 	set_up_host();
 	CHECK_EQ(connect_image("/a.img", fd, 0), LF_CONTROL_OK);
@@ -537,14 +537,10 @@ static void resize_late(uint64_t size_bytes, uint64_t file_bytes, char *text, si
 	resize(&two, "a", size_bytes);
 	wait_at(RESIZING, 1);
 	make_late(&two);
-	dup2(log, STDERR_FILENO);
+	log = capture_log();
 	release(RESIZING);
 	tear_down();
-	dup2(kept, STDERR_FILENO);
-	length = pread(log, text, room - 1, 0);
-	text[length < 0 ? 0 : length] = '\0';
-	close(kept);
-	close(log);
+	end_capture(log, text, room);
 }
 
 TEST(what_came_of_a_resize_that_was_late_is_in_the_log)

@@ -3,6 +3,7 @@
 #include "platform/linux.h"
 #include "store/store.h"
 #include "tests/test.h"
+#include "tests/unit/captured_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -503,19 +504,13 @@ static int boot_with_short_files(void)
 	return setrlimit(RLIMIT_FSIZE, &limit) == 0 ? boot() : 2;
 }
 
-/* What the log says meanwhile. */
+/* text: what the log says meanwhile. */
 static int in_child_logged(int (*work)(void), char *text, size_t room)
 {
-	int kept = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
-	ssize_t length;
-
-	dup2(log, STDERR_FILENO);
+	struct captured_log log = capture_log();
 	int how = in_child(work, 0, LOSE_ALL, UINT64_MAX);
-	dup2(kept, STDERR_FILENO);
-	length = pread(log, text, room - 1, 0);
-	text[length < 0 ? 0 : length] = '\0';
-	close(kept);
-	close(log);
+
+	end_capture(log, text, room);
 	return how;
 }
 
