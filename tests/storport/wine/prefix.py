@@ -163,7 +163,10 @@ class Prefix:
 
     def setup(self, *arguments):
         code, out = self.wine(self.own("setup"), *arguments)
-        expect(code == 0, "setup %s: %s" % (" ".join(arguments), out))
+        if code != 0 and not out and not self.is_dead():  # it says what fails, so it has died, and not of the driver
+            print("# setup %s died, status %d: once more: %s" % (" ".join(arguments), code, self.wine_said()), flush=True)
+            code, out = self.wine(self.own("setup"), *arguments)
+        expect(code == 0, "setup %s: status %d: %s%s" % (" ".join(arguments), code, out, self.wine_said()))
         return out
 
     def ctl(self, *words):
