@@ -84,10 +84,8 @@ static int service(const char *name, DWORD control)
 	SC_HANDLE service = manager ? OpenServiceA(manager, name, SERVICE_ALL_ACCESS) : NULL;
 	if (!service)
 		return fail("OpenService");
-	if (control && !ControlService(service, control, &status))
-		return fail("ControlService");
-	if (!control && !StartServiceA(service, 0, NULL) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING)
-		return fail("StartService");
+	if (control ? !ControlService(service, control, &status) : !StartServiceA(service, 0, NULL))
+		return fail(control ? "ControlService" : "StartService");
 	for (int tries = 0; tries < 1200; tries++) { /* a minute */
 		if (!QueryServiceStatus(service, &status))
 			return fail("QueryServiceStatus");
