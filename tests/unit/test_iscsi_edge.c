@@ -319,6 +319,17 @@ static bool hang_reads(struct stage *stage)
 		stage->store, &(struct lf_fault_rule){.ops = LF_FAULT_OP(LF_OP_READ), .hang = true});
 }
 
+/* NULL: there is none. */
+static struct peer *session_with_held_read(struct stage *stage)
+{
+	struct peer *peer = session(stage, 1);
+
+	if (peer == NULL || !ready(peer) || !hang_reads(stage))
+		return NULL;
+	command(peer, 2, 0x28, 0, 8);
+	return wait_held(stage, 1) ? peer : NULL;
+}
+
 static void let_go(struct stage *stage)
 {
 	lf_store_fault_clear(stage->store);
@@ -331,10 +342,7 @@ TEST(iscsi_reinstatement_waits_for_the_store)
 	struct peer *old, *newer, *newest;
 
 	CHECK(stage_open(&stage, 0));
-	CHECK((old = session(&stage, 1)) != NULL && ready(old));
-	CHECK(hang_reads(&stage));
-	command(old, 2, 0x28, 0, 8);
-	CHECK(wait_held(&stage, 1));
+	CHECK((old = session_with_held_read(&stage)) != NULL);
 	CHECK((newer = peer_open(&stage)) != NULL);
 	login_send(newer, 1);
 	CHECK(silent(newer));
@@ -363,10 +371,7 @@ TEST(iscsi_of_two_logins_that_wait_the_younger_stays)
 	struct peer *old, *newer, *newest;
 
 	CHECK(stage_begin(&stage, 0, 0, 2));
-	CHECK((old = session(&stage, 1)) != NULL && ready(old));
-	CHECK(hang_reads(&stage));
-	command(old, 2, 0x28, 0, 8);
-	CHECK(wait_held(&stage, 1));
+	CHECK((old = session_with_held_read(&stage)) != NULL);
 	CHECK((newer = peer_open(&stage)) != NULL);
 	login_send(newer, 1);
 	CHECK_EQ(receive(old), 0xff);
@@ -392,10 +397,7 @@ TEST(iscsi_stop_waits_for_the_store)
 	struct peer *peer;
 
 	CHECK(stage_open(&stage, 0));
-	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
-	CHECK(hang_reads(&stage));
-	command(peer, 2, 0x28, 0, 8);
-	CHECK(wait_held(&stage, 1));
+	CHECK((peer = session_with_held_read(&stage)) != NULL);
 	stage_stop(&stage, 1000);
 	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
 	/* Past the deadline the connection is gone, but what the core has is not. */
@@ -414,10 +416,7 @@ TEST(iscsi_stop_lets_commands_end)
 	struct peer *peer;
 
 	CHECK(stage_open(&stage, 0));
-	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
-	CHECK(hang_reads(&stage));
-	command(peer, 2, 0x28, 0, 8);
-	CHECK(wait_held(&stage, 1));
+	CHECK((peer = session_with_held_read(&stage)) != NULL);
 	stage_stop(&stage, ANSWER_S * 1000);
 	/* It is asked to log out; a new command is refused, the old one ends, and then there is a farewell.
 	 */
@@ -449,10 +448,7 @@ TEST(iscsi_stop_ends_with_a_logout)
 	struct peer *peer;
 
 	CHECK(stage_open(&stage, 0));
-	CHECK((peer = session(&stage, 1)) != NULL && ready(peer));
-	CHECK(hang_reads(&stage));
-	command(peer, 2, 0x28, 0, 8);
-	CHECK(wait_held(&stage, 1));
+	CHECK((peer = session_with_held_read(&stage)) != NULL);
 	stage_stop(&stage, ANSWER_S * 1000);
 	CHECK_EQ(receive(peer), ISCSI_ASYNC_MESSAGE);
 	CHECK_EQ(peer->bhs[ISCSI_AT_ASYNC_EVENT], ISCSI_ASYNC_REQUEST_LOGOUT);
